@@ -1,0 +1,78 @@
+"""Where the project and the warehouse are, and what time it is. The only module that reads the
+environment or the clock, so that a run can be repeated and a test can choose its own night.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+from datasach.errors import SpecError
+
+
+@dataclass(frozen=True, slots=True)
+class Resources:
+    """What a run may use of the machine. Figures are per run, not per step."""
+
+    workers: int
+    """Processes that read files side by side."""
+    memory_mb: int
+    """Ceiling handed to DuckDB; its resident size can pass it by about 150 MB."""
+
+    @property
+    def threads(self) -> int:
+        return self.workers
+
+
+def find_project(start: Path | None = None) -> Path:
+    """The nearest folder upward that has both `pyproject.toml` and `datasets/`."""
+    here = (start or Path.cwd()).resolve()
+    for folder in (here, *here.parents):
+        if (folder / "pyproject.toml").is_file() and (folder / "datasets").is_dir():
+            return folder
+    raise SpecError(
+        f"no datasach project at {here} or above it (looked for pyproject.toml + datasets/)"
+    )
+
+
+def resources() -> Resources:
+    """Half a machine's memory at most, every core unless DATASACH_WORKERS says otherwise."""
+    cores = len(os.sched_getaffinity(0))
+    workers = int(os.environ.get("DATASACH_WORKERS", cores))
+    total_mb = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2**20
+    memory = int(os.environ.get("DATASACH_MEMORY_MB", min(4096, total_mb // 2)))
+    return Resources(workers=max(1, workers), memory_mb=memory)
+
+
+def quiet_environment(state: Path) -> dict[str, str]:
+    """Environment for the processes that load prefect or great-expectations: nothing leaves the
+    machine, and what they keep lies in our state folder."""
+    return {
+        **os.environ,
+        "DO_NOT_TRACK": "1",
+        "GX_ANALYTICS_ENABLED": "false",
+        "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+        "PREFECT_HOME": str(state / "prefect"),
+        # 20 s, the default, is too short for a first start on a busy machine: the flow would fail.
+        "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "300",
+        "PREFECT_LOGGING_LEVEL": "WARNING",
+        "PREFECT_SERVER_LOGGING_LEVEL": "ERROR",
+    }
+
+
+def secret(name: str | None) -> str | None:
+    """Value of the environment variable a declaration names; None if it names none or it is not set."""
+    return os.environ.get(name) if name else None
+
+
+def now() -> datetime:
+    """This instant in UTC. `DATASACH_NOW` (ISO) replaces it: replaying a night must not depend on today."""
+    fixed = os.environ.get("DATASACH_NOW")
+    return datetime.fromisoformat(fixed).astimezone(UTC) if fixed else datetime.now(UTC)
+
+
+def today() -> date:
+    """Today in Viet Nam (UTC+7, no summer time)."""
+    return (now() + timedelta(hours=7)).date()

@@ -1,0 +1,218 @@
+"""The ledger: every file that arrived, every content that was read, every state it went through.
+
+States of a file: RECEIVED → DUPLICATE | REJECTED | QUARANTINED | VERIFIED → INGESTED → VALIDATED →
+PUBLISHED → SUPERSEDED. The ledger decides what is done; a runner's own memory is only a view.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib.resources import files as package_files
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from datasach import settings
+
+STATES = (
+    "RECEIVED", "DUPLICATE", "REJECTED", "QUARANTINED", "VERIFIED",
+    "INGESTED", "VALIDATED", "PUBLISHED", "SUPERSEDED",
+)  # fmt: skip
+FILE_ID_LENGTH = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """A file found in the inbox, as it is entered."""
+
+    night: str
+    sender: str
+    path: str
+    size: int
+    mtime_ns: int
+    sha256: str
+
+
+@dataclass(slots=True)
+class FileRow:
+    """One content to be read (or refused)."""
+
+    file: str
+    sha256: str
+    offer: int
+    member: str | None
+    size: int
+    night: str
+    sender: str
+    source: str | None = None
+    channel: str | None = None
+    facility: str | None = None
+    declared_on: str | None = None
+    vintage: str | None = None
+    signature: str | None = None
+    units_said: int | None = None
+    units_read: int | None = None
+    notes: str = ""
+    state: str = "RECEIVED"
+    code: str | None = None
+    detail: str | None = None
+    batch: str | None = None
+
+
+class Ledger:
+    """One connection to the ledger of a warehouse, on behalf of one run."""
+
+    def __init__(self, path: Path, run: str) -> None:
+        self.run = run
+        self._db = sqlite3.connect(path, isolation_level=None)
+        self._db.row_factory = sqlite3.Row
+        self._db.execute("PRAGMA foreign_keys = ON")
+        self._db.executescript((package_files("datasach.store") / "ledger.sql").read_text("utf-8"))
+
+    def close(self) -> None:
+        self._db.close()
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """All of it or none of it."""
+        self._db.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+        except BaseException:
+            self._db.execute("ROLLBACK")
+            raise
+        self._db.execute("COMMIT")
+
+    def rows(self, sql: str, parameters: Sequence[Any] = ()) -> list[sqlite3.Row]:
+        return self._db.execute(sql, parameters).fetchall()
+
+    def frame(self, sql: str, parameters: Sequence[Any] = ()) -> pl.DataFrame:
+        cursor = self._db.execute(sql, parameters)
+        names = [column[0] for column in cursor.description]
+        return pl.DataFrame(cursor.fetchall(), schema=names, orient="row", infer_schema_length=None)
+
+    # -- runs ----------------------------------------------------------------------------------
+
+    def begin_run(self, night: str, fingerprint: str, version: str) -> None:
+        self._db.execute(
+            "INSERT INTO runs (run, night, started_at, fingerprint, version) VALUES (?, ?, ?, ?, ?)",
+            (self.run, night, settings.now().isoformat(), fingerprint, version),
+        )
+
+    def end_run(self, snapshot: str | None, outcome: str) -> None:
+        self._db.execute(
+            "UPDATE runs SET ended_at = ?, snapshot = ?, outcome = ? WHERE run = ?",
+            (settings.now().isoformat(), snapshot, outcome, self.run),
+        )
+
+    # -- arrival -------------------------------------------------------------------------------
+
+    def seen(self) -> set[tuple[str, str, int, int]]:
+        """(night, path, size, mtime) of every file entered so far: these need not be hashed again."""
+        sql = "SELECT night, path, size, mtime_ns FROM offers"
+        return {tuple(row) for row in self.rows(sql)}
+
+    def offered_before(self, offer: Offer) -> bool:
+        sql = "SELECT 1 FROM offers WHERE night = ? AND path = ? AND sha256 = ?"
+        return bool(self.rows(sql, (offer.night, offer.path, offer.sha256)))
+
+    def first_offer(self, sha256: str) -> int | None:
+        sql = "SELECT min(offer) FROM offers WHERE sha256 = ? AND duplicate_of IS NULL"
+        found = self.rows(sql, (sha256,))[0][0]
+        return None if found is None else int(found)
+
+    def enter(self, offer: Offer) -> int:
+        cursor = self._db.execute(
+            "INSERT INTO offers (night, sender, path, size, mtime_ns, sha256, run, state)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, 'RECEIVED')",
+            (
+                offer.night,
+                offer.sender,
+                offer.path,
+                offer.size,
+                offer.mtime_ns,
+                offer.sha256,
+                self.run,
+            ),
+        )
+        number = int(cursor.lastrowid or 0)
+        self.event(number, None, "RECEIVED")
+        return number
+
+    def move_offer(
+        self, offer: int, state: str, code: str | None = None, detail: str | None = None,
+        duplicate_of: int | None = None,
+    ) -> None:  # fmt: skip
+        self._db.execute(
+            "UPDATE offers SET state = ?, code = ?, detail = ?, duplicate_of = ? WHERE offer = ?",
+            (state, code, detail, duplicate_of, offer),
+        )
+        self.event(offer, None, state, code)
+
+    def file_of(self, sha256: str) -> str | None:
+        found = self.rows("SELECT file FROM files WHERE sha256 = ?", (sha256,))
+        return str(found[0][0]) if found else None
+
+    def add_file(self, row: FileRow) -> None:
+        names = list(FileRow.__dataclass_fields__)
+        marks = ", ".join("?" * len(names))
+        values = [getattr(row, name) for name in names]
+        self._db.execute(f"INSERT INTO files ({', '.join(names)}) VALUES ({marks})", values)
+        self.event(row.offer, row.file, row.state, row.code)
+
+    def add_copy(self, offer: int, member: str | None, file: str) -> None:
+        self._db.execute(
+            "INSERT OR IGNORE INTO copies (offer, member, file) VALUES (?, ?, ?)",
+            (offer, member or "", file),
+        )
+
+    # -- reading -------------------------------------------------------------------------------
+
+    def move_file(self, file: str, state: str, code: str | None = None, **facts: Any) -> None:
+        """Set the state of a content, with what was learned about it."""
+        facts = {"state": state, "code": code, **facts}
+        assignments = ", ".join(f"{name} = ?" for name in facts)
+        self._db.execute(f"UPDATE files SET {assignments} WHERE file = ?", (*facts.values(), file))
+        self.event(None, file, state, code)
+
+    def move_files(self, files: Iterable[str], state: str) -> None:
+        """Move many files to `state`; those that are there already leave no event."""
+        for file in files:
+            changed = self._db.execute(
+                "UPDATE files SET state = ? WHERE file = ? AND state <> ?", (state, file, state)
+            ).rowcount
+            if changed:
+                self.event(None, file, state)
+
+    def add_counts(self, file: str, table: str, read: int, rejected: int) -> None:
+        self._db.execute(
+            "INSERT INTO counts (file, table_id, read, rejected) VALUES (?, ?, ?, ?)"
+            " ON CONFLICT (file, table_id) DO UPDATE SET read = excluded.read, rejected = excluded.rejected",
+            (file, table, read, rejected),
+        )
+
+    def add_batch(self, batch: str, night: str, source: str) -> None:
+        self._db.execute(
+            "INSERT INTO batches (batch, night, source, layer, run) VALUES (?, ?, ?, 'raw', ?)",
+            (batch, night, source, self.run),
+        )
+
+    def move_batch(self, batch: str, layer: str) -> None:
+        self._db.execute("UPDATE batches SET layer = ? WHERE batch = ?", (layer, batch))
+
+    def batches(self, layer: str | None = None) -> list[str]:
+        """Batches that reached `layer` (any, if None), oldest night first."""
+        sql = "SELECT batch FROM batches WHERE ? IS NULL OR layer = ? ORDER BY night, batch"
+        return [str(row[0]) for row in self.rows(sql, (layer, layer))]
+
+    def event(
+        self, offer: int | None, file: str | None, state: str, code: str | None = None
+    ) -> None:
+        self._db.execute(
+            "INSERT INTO events (at, run, offer, file, state, code) VALUES (?, ?, ?, ?, ?, ?)",
+            (settings.now().isoformat(), self.run, offer, file, state, code),
+        )

@@ -1,0 +1,192 @@
+"""DuckDB over the parts of a warehouse: the private scratch of one run.
+
+A layer is a schema, a table `kcb_emr.visit` is `standard.kcb_emr__visit`. Views read only parts whose
+batch stands in the ledger, so what a crash left behind is never seen. Everything others read is
+Parquet; nothing here outlives the run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import polars as pl
+
+from datasach.settings import Resources
+from datasach.spec.contract import Table
+from datasach.spec.project import Project
+from datasach.store.layout import Layout
+from datasach.store.ledger import Ledger
+
+LAYERS = ("standard", "recon", "current", "link", "golden", "checks")
+
+IDENTITY_COLUMNS: tuple[tuple[str, str], ...] = (
+    ("full_name", "VARCHAR"),
+    ("name_folded", "VARCHAR"),
+    ("name_note", "VARCHAR"),
+    ("is_placeholder_name", "BOOLEAN"),
+    ("born_on", "DATE"),
+    ("birth_year", "INTEGER"),
+    ("birth_precision", "VARCHAR"),
+    ("sex", "VARCHAR"),
+    ("identifier", "VARCHAR"),
+    ("identifier_kind", "VARCHAR"),
+    ("citizen_id", "VARCHAR"),
+    ("insurance_number", "VARCHAR"),
+    ("insurance_card", "VARCHAR"),
+    ("phone", "VARCHAR"),
+    ("province_code", "VARCHAR"),
+    ("province_vintage", "VARCHAR"),
+    ("commune_code", "VARCHAR"),
+    ("commune_vintage", "VARCHAR"),
+    ("patient_code", "VARCHAR"),
+    ("mother_name_folded", "VARCHAR"),
+    ("mother_citizen_id", "VARCHAR"),
+)
+PROVENANCE_COLUMNS: tuple[tuple[str, str], ...] = (
+    ("_file", "VARCHAR"),
+    ("_row", "INTEGER"),
+    ("_unit", "INTEGER"),
+    ("_line", "BIGINT"),
+    ("_night", "DATE"),
+    ("_sender", "VARCHAR"),
+    ("_channel", "VARCHAR"),
+    ("_source", "VARCHAR"),
+    ("_facility", "VARCHAR"),
+    ("_declared_on", "DATE"),
+    ("_extra", "VARCHAR"),
+    ("_problem", "VARCHAR"),
+)
+
+
+def standard_columns(table: Table) -> list[tuple[str, str]]:
+    """Name and DuckDB type of every column of a standard table, in order."""
+    fields = [(field.name, field.sql_type) for field in table.fields]
+    identity = list(IDENTITY_COLUMNS) if table.identity else []
+    return [*fields, *identity, *PROVENANCE_COLUMNS]
+
+
+def sql_name(table_id: str) -> str:
+    """`kcb_emr.visit` → `kcb_emr__visit`."""
+    return table_id.replace(".", "__")
+
+
+class Warehouse:
+    """One DuckDB connection over a warehouse folder."""
+
+    def __init__(self, layout: Layout, resources: Resources) -> None:
+        self.layout = layout
+        self.scratch = layout.scratch(f"duckdb-{id(self)}")
+        self.con = duckdb.connect(
+            config={
+                "threads": resources.threads,
+                "memory_limit": f"{resources.memory_mb}MB",
+                "temp_directory": str(self.scratch),
+                "preserve_insertion_order": True,
+                "autoinstall_known_extensions": False,
+                "autoload_known_extensions": False,
+                "allow_community_extensions": False,
+            }
+        )
+        for layer in LAYERS:
+            self.con.execute(f"CREATE SCHEMA {layer}")
+
+    def close(self) -> None:
+        self.con.close()
+        import shutil
+
+        shutil.rmtree(self.scratch, ignore_errors=True)
+
+    def execute(self, sql: str, parameters: Sequence[Any] | None = None) -> None:
+        self.con.execute(sql, parameters)
+
+    def frame(self, sql: str) -> pl.DataFrame:
+        return self.con.sql(sql).pl()
+
+    def value(self, sql: str) -> Any:
+        row = self.con.execute(sql).fetchone()
+        return row[0] if row else None
+
+    def rows(self, sql: str) -> list[tuple[Any, ...]]:
+        return list(self.con.execute(sql).fetchall())
+
+    def put(self, name: str, frame: pl.DataFrame) -> None:
+        """Make `frame` the table `name` (schema.table)."""
+        self.con.register("incoming_frame", frame)
+        self.con.execute(f"CREATE OR REPLACE TABLE {name} AS SELECT * FROM incoming_frame")
+        self.con.unregister("incoming_frame")
+
+    def write_parquet(self, sql: str, path: Path) -> int:
+        """Write a query's rows, in its order, to one file; returns how many there were."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        target = str(path).replace("'", "''")
+        done = self.con.execute(
+            f"COPY ({sql}) TO '{target}' (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE 122880)"
+        ).fetchone()
+        return int(done[0]) if done else 0
+
+
+def open_standard(warehouse: Warehouse, project: Project, ledger: Ledger) -> None:
+    """Make a view for every standard table, for units, rejects and changes, and a table of the files.
+
+    A table no batch has rows for is an empty view with its columns.
+    """
+    layout = warehouse.layout
+    batches = ledger.batches("standard")
+    for table in project.tables.values():
+        columns = standard_columns(table)
+        paths = [p for b in batches if (p := layout.part("standard", table.id, b)).exists()]
+        _view(warehouse, f"standard.{sql_name(table.id)}", paths, columns)
+    for layer, columns in SIDE_LAYERS.items():
+        paths = [p for b in batches if (p := layout.part(layer, layer, b)).exists()]
+        _view(warehouse, f"standard.{layer}", paths, columns)
+    warehouse.put(
+        "standard.files",
+        ledger.frame(
+            "SELECT file AS _file, offer, night, sender, source, channel, facility, declared_on,"
+            " vintage, signature, state, code, notes FROM files"
+        ).cast({"night": pl.Date, "declared_on": pl.Date}, strict=False)
+        if ledger.rows("SELECT 1 FROM files LIMIT 1")
+        else _empty_files(),
+    )
+
+
+def _empty_files() -> pl.DataFrame:
+    text = ("sender", "source", "channel", "facility", "vintage", "signature", "state", "code", "notes")
+    return pl.DataFrame(
+        schema={
+            "_file": pl.String, "offer": pl.Int64, "night": pl.Date, "declared_on": pl.Date,
+            **dict.fromkeys(text, pl.String),
+        }  # fmt: skip
+    )
+
+
+SIDE_LAYERS: dict[str, list[tuple[str, str]]] = {
+    "units": [
+        ("_file", "VARCHAR"), ("_unit", "INTEGER"), ("facility", "VARCHAR"), ("ma_lk", "VARCHAR"),
+        ("kind", "VARCHAR"), ("parts", "VARCHAR"), ("vintage", "VARCHAR"), ("problems", "VARCHAR"),
+    ],
+    "rejects": [
+        ("_file", "VARCHAR"), ("table_id", "VARCHAR"), ("_unit", "INTEGER"), ("_line", "BIGINT"),
+        ("rows", "INTEGER"), ("code", "VARCHAR"),
+    ],
+    "changes": [
+        ("_file", "VARCHAR"), ("table_id", "VARCHAR"), ("_row", "INTEGER"), ("field", "VARCHAR"),
+        ("reason", "VARCHAR"), ("source_value", "VARCHAR"), ("new_value", "VARCHAR"),
+    ],
+}  # fmt: skip
+
+
+def _view(
+    warehouse: Warehouse, name: str, paths: list[Path], columns: list[tuple[str, str]]
+) -> None:
+    select = ", ".join(f'CAST("{column}" AS {kind}) AS "{column}"' for column, kind in columns)
+    if paths:
+        listed = ", ".join("'" + str(path).replace("'", "''") + "'" for path in paths)
+        source = f"read_parquet([{listed}], union_by_name = true)"
+        warehouse.execute(f"CREATE OR REPLACE VIEW {name} AS SELECT {select} FROM {source}")
+    else:
+        nothing = ", ".join(f'CAST(NULL AS {kind}) AS "{column}"' for column, kind in columns)
+        warehouse.execute(f"CREATE OR REPLACE VIEW {name} AS SELECT {nothing} WHERE false")

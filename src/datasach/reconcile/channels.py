@@ -53,7 +53,7 @@ def compare_channels(warehouse: Warehouse, project: Project) -> None:
         """
         CREATE OR REPLACE TABLE recon.channel_fields AS
         WITH visits AS (SELECT * FROM recon.channel_visits WHERE state IN ('identical', 'different')),
-        found AS (SELECT facility, unnest(differing) AS field, count(*) AS differing FROM visits GROUP BY ALL),
+        found AS (SELECT facility, field, count(*) AS differing FROM (SELECT facility, unnest(differing) AS field FROM visits) GROUP BY ALL),
         sizes AS (SELECT facility, count(*) AS both_channels FROM visits GROUP BY facility)
         SELECT facility, field, both_channels, differing FROM found JOIN sizes USING (facility)
         ORDER BY facility, field

@@ -142,25 +142,24 @@ def open_standard(warehouse: Warehouse, project: Project, ledger: Ledger) -> Non
     for layer, columns in SIDE_LAYERS.items():
         paths = [p for b in batches if (p := layout.part(layer, layer, b)).exists()]
         _view(warehouse, f"standard.{layer}", paths, columns)
-    warehouse.put(
-        "standard.files",
-        ledger.frame(
-            "SELECT file AS _file, offer, night, sender, source, channel, facility, declared_on,"
-            " vintage, signature, state, code, notes FROM files"
-        ).cast({"night": pl.Date, "declared_on": pl.Date}, strict=False)
-        if ledger.rows("SELECT 1 FROM files LIMIT 1")
-        else _empty_files(),
-    )
+    warehouse.put("standard.files", _files(ledger))
 
 
-def _empty_files() -> pl.DataFrame:
-    text = ("sender", "source", "channel", "facility", "vintage", "signature", "state", "code", "notes")
-    return pl.DataFrame(
-        schema={
-            "_file": pl.String, "offer": pl.Int64, "night": pl.Date, "declared_on": pl.Date,
-            **dict.fromkeys(text, pl.String),
-        }  # fmt: skip
+_FILE_COLUMNS = (
+    "_file", "offer", "night", "sender", "source", "channel", "facility", "declared_on", "vintage",
+    "signature", "state", "code", "notes",
+)  # fmt: skip
+
+
+def _files(ledger: Ledger) -> pl.DataFrame:
+    """The ledger's contents, one row each, with real dates."""
+    rows = ledger.rows(
+        "SELECT file AS _file, offer, night, sender, source, channel, facility, declared_on,"
+        " vintage, signature, state, code, notes FROM files"
     )
+    schema = dict.fromkeys(_FILE_COLUMNS, pl.String) | {"offer": pl.Int64}
+    frame = pl.DataFrame([tuple(row) for row in rows], schema=schema, orient="row")
+    return frame.with_columns(pl.col("night", "declared_on").str.to_date("%Y-%m-%d", strict=False))
 
 
 SIDE_LAYERS: dict[str, list[tuple[str, str]]] = {

@@ -17,7 +17,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from .people import FAMILIES_PER_BLOCK, PERSONS_PER_FAMILY, Area, Block, Person, stream
+from .people import PERSONS_PER_FAMILY, Area, Block, Person, canary, stream
 from .reference import Reference
 
 DEFAULT_PROVINCES = ("91", "24", "19", "79")
@@ -145,6 +145,7 @@ class Country:
         for area, chain in enumerate(self.chains):
             for facility in dict.fromkeys(chain[1:]):
                 self.feeders[facility].append(area)
+        self.canary = canary(self.facilities[0].area.wards[0])
         self.total_weight = sum(f.level.weight for f in self.facilities)
         self.block = lru_cache(maxsize=192)(self._block)
         self.staff = lru_cache(maxsize=256)(self._staff)
@@ -212,6 +213,8 @@ class Country:
         return Block(self.facilities[area].area, number, self.seed, self.reference)
 
     def person(self, area: int, number: int, at: int) -> Person:
+        if area < 0:
+            return self.canary
         return self.block(area, number).person(at)
 
     def _staff(self, index: int) -> tuple[Doctor, ...]:
@@ -247,7 +250,3 @@ def base36(number: int, width: int) -> str:
         number, rest = divmod(number, 36)
         out = digits[rest] + out
     return out
-
-
-def blocks_of(area: Area) -> range:
-    return range(-(-area.families // FAMILIES_PER_BLOCK))

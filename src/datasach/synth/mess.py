@@ -217,7 +217,9 @@ def _name(
         wrong.append(("ho_ten", "upper_case", name))
     if draws[8] < mess.name_note:
         wrong.append(("ho_ten", "name_note", name))
-        text = f"{text} (CON BÀ {person.mother_name.upper()})" if person.mother_name else f"BN {text}"
+        text = (
+            f"{text} (CON BÀ {person.mother_name.upper()})" if person.mother_name else f"BN {text}"
+        )
     return text
 
 

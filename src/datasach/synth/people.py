@@ -42,6 +42,13 @@ HAMLET_NAMES = ("Bình Hòa", "Tân Lập", "Đông Phú", "Trung Thành", "Phú
 STREETS = ("Trần Hưng Đạo", "Lê Lợi", "Nguyễn Huệ", "Hai Bà Trưng", "Lý Thường Kiệt", "Quang Trung")
 
 
+# The canary: one person who is in every night. Whoever finds her tokens in a log, a report or the
+# general layer has found a leak.
+CANARY_NAME = "Khổng Thị Canarixyz"
+CANARY_ID = "079187999137"
+CANARY_PHONE = "0999000137"
+
+
 def stream(seed: int, *key: int) -> np.random.Generator:
     """One independent stream of numbers per key; the same key gives the same numbers for ever."""
     return np.random.Generator(np.random.SFC64(np.random.SeedSequence(seed, spawn_key=key)))
@@ -229,6 +236,16 @@ class Block:
             else self.area.wards[self.ward[family]].old_province
         )
         return citizen_id(self.reference.cccd_code[old], int(self.sex[at]), year, self.first + at)
+
+
+def canary(ward: Ward) -> Person:
+    """The privacy canary, living in `ward`."""
+    return Person(
+        pid="CANARY", name=CANARY_NAME, sex="2", born=Day(1987, 9, 13), year_only=False,
+        citizen_id=CANARY_ID, old_id="099900137", insurance_number="7999900137",
+        phone=CANARY_PHONE, family_phone=CANARY_PHONE, ward=ward, house="Số 137, đường Canarixyz",
+        ethnic="01", blood="AB", insured=True, chance=0.99, area=0,
+    )  # fmt: skip
 
 
 BLOOD = ("O", "O", "O", "O", "A", "A", "B", "B", "B", "AB")

@@ -208,12 +208,11 @@ def datetime_expr(column: str, order: Order = "dmy") -> pl.Expr:
     """`parse_datetime` for a String column, as Datetime in microseconds without a zone."""
 
     def read(text: pl.Series) -> pl.Series:
-        digits = _digits_column(text, order).str.pad_end(14, "0")
-        # pad_end would give a bare date a midnight, so the time must have been in the text.
-        timed = text.str.strip_chars(" \t\r\n").str.len_bytes() > 10
-        return digits.zip_with(timed, pl.Series([None], dtype=pl.String)).str.to_datetime(
-            "%Y%m%d%H%M%S", strict=False, time_unit="us"
-        )
+        digits = _digits_column(text, order)
+        # Tested before the zeros are added: they would give a bare date a midnight.
+        timed = digits.str.contains(rf"\A.{{8}}{_CLOCK}(?:[0-5][0-9])?\z")
+        full = digits.zip_with(timed, pl.Series([None], dtype=pl.String)).str.pad_end(14, "0")
+        return full.str.to_datetime("%Y%m%d%H%M%S", strict=False, time_unit="us")
 
     return _elementwise(column, read, pl.Datetime("us"))
 

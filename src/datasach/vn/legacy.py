@@ -67,6 +67,8 @@ VNI: Final[dict[str, str]] = _vni_table()
 _VNI_UNIT: Final = re.compile("|".join(sorted(VNI, key=len, reverse=True)))
 # In a dose "5 µg" the µ is a micro sign, not the à of TCVN3.
 _MICRO_UNITS: Final = frozenset({"µg", "µm", "µl", "µL", "µs", "µM", "µmol", "µkat"})
+# "HÃ\xa0 Kim" is à in two bytes; the capital surname in "LÃ\xa0KIM" is not.
+_SPLIT_A: Final = re.compile("Ã\xa0.*[a-z]|[a-z].*Ã\xa0", re.DOTALL)
 _WORD: Final = re.compile(r"[^\s,.;:/()\[\]\-0-9?\"+*_&<>!#%=|]+")
 
 
@@ -86,7 +88,7 @@ def restore(text: str) -> tuple[str, str] | None:
     >>> restore("NguyÔn V¨n Hßa")
     ('Nguyễn Văn Hòa', 'tcvn3')
     """
-    if text.isascii() or _is_plausible(text):
+    if text.isascii() or (_is_plausible(text) and not _SPLIT_A.search(text)):
         return None
     utf8 = _from_utf8(text)
     if utf8 is not None:
@@ -94,10 +96,10 @@ def restore(text: str) -> tuple[str, str] | None:
     if any(char > "ÿ" for char in text):
         return None
     readings = [got for got in (_from_tcvn3(text), _from_vni(text)) if got is not None]
-    if not readings:
-        return None
-    best = max(readings, key=lambda reading: (reading.certain, reading.possible))
-    return best.text, best.reason
+    readings.sort(key=lambda reading: (reading.certain, reading.possible), reverse=True)
+    if not readings or (len(readings) > 1 and readings[0][2:] == readings[1][2:]):
+        return None  # "Löu" is Lưu in VNI and Lửu in TCVN3; nothing tells which
+    return readings[0].text, readings[0].reason
 
 
 def _is_plausible(text: str) -> bool:
@@ -162,11 +164,12 @@ def _with_lost_byte(word: str) -> str:
 def _from_tcvn3(text: str) -> Reading | None:
     def evidence(word: str) -> tuple[int, int]:
         certain = possible = 0
-        for before, char in zip(" " + word, word, strict=False):
+        all_capitals = not any(char.isascii() and char.islower() for char in word)
+        for position, char in enumerate(word):
             if char not in TCVN3:
                 continue
-            inside = before.isascii() and before.islower() and char.isupper()
-            western = char.isalpha() and char not in "ªµ" and not inside
+            capital_inside = position > 0 and char.isupper() and not all_capitals
+            western = char.isalpha() and char not in "ªµ" and not capital_inside
             certain += not western
             possible += western
         return certain, possible

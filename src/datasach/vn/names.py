@@ -48,78 +48,14 @@ class Name(NamedTuple):
 
 
 # Surnames of more than 95 % of the Kinh (surnames.csv), read without marks.
-_SURNAMES: Final = frozenset(
-    [
-        "nguyen",
-        "tran",
-        "le",
-        "pham",
-        "hoang",
-        "huynh",
-        "phan",
-        "vu",
-        "vo",
-        "dang",
-        "bui",
-        "do",
-        "ho",
-        "ngo",
-        "duong",
-        "ly",
-        "dinh",
-        "trinh",
-        "mai",
-        "dao",
-        "luong",
-        "truong",
-        "lam",
-        "doan",
-        "thach",
-        "vi",
-        "ha",
-        "cao",
-        "ta",
-        "luu",
-        "chau",
-        "quach",
-        "to",
-        "kieu",
-        "la",
-        "tong",
-        "thai",
-        "bach",
-        "nghiem",
-        "phung",
-        "quan",
-        "vuong",
-        "tang",
-        "giang",
-        "dam",
-        "lu",
-        "diep",
-        "khuat",
-    ]
-)
-_TITLES: Final = frozenset(
-    [
-        "ông",
-        "bà",
-        "bé",
-        "cháu",
-        "anh",
-        "chị",
-        "em",
-        "cụ",
-        "cô",
-        "chú",
-        "bác",
-        "te",
-        "ts",
-        "mr",
-        "mrs",
-        "ms",
-    ]
-)
+_SURNAME_LIST: Final = """
+    nguyen tran le pham hoang huynh phan vu vo dang bui do ho ngo duong ly dinh trinh mai dao
+    luong truong lam doan thach vi ha cao ta luu chau quach to kieu la tong thai bach nghiem phung
+    quan vuong tang giang dam lu diep khuat
+"""
+_SURNAMES: Final = frozenset(_SURNAME_LIST.split())
+_TITLE_LIST: Final = "ông bà bé cháu anh chị em cụ cô chú bác te ts mr mrs ms"
+_TITLES: Final = frozenset(_TITLE_LIST.split())
 # Without marks these are also the surnames Ông and Bá, so one more word must follow.
 _TITLES_PLAIN: Final = frozenset({"ong", "ba"})
 _DESK_MARKS: Final = frozenset({"bn", "cb"})
@@ -234,7 +170,7 @@ def _is_title(word: str, words_after: list[str]) -> bool:
 _UNCOMMON: Final = rf"\A\z|[^A-Za-z {LETTERS}]|  |\A | \z|{TRACES}"
 _MAY_HAVE_TITLE: Final = rf"\A(?:{'|'.join(sorted(_TITLES | _TITLES_PLAIN | _DESK_MARKS))}) "
 _REASONS: Final = ("nfc", "blanks", "tone_placement")
-_COLUMNS: Final = {
+_COLUMNS: Final[dict[str, pl.DataType | type[pl.DataType]]] = {
     "full_name": pl.String,
     "name_folded": pl.String,
     "name_note": pl.String,
@@ -320,5 +256,5 @@ def _parse_each(distinct: pl.Series) -> pl.DataFrame:
             "is_placeholder_name": [name.is_placeholder for name in names],
             "reasons": [list(name.reasons) for name in names],
         },
-        schema={"sent": pl.String} | _COLUMNS,
+        schema={"sent": pl.String, **_COLUMNS},
     )

@@ -25,173 +25,18 @@ ACCENTED_LOWER: Final = "".join(
 """The 66 accented vowels; with đ and the capitals, the 134 letters beyond ASCII."""
 LETTERS: Final = ACCENTED_LOWER + "đ" + ACCENTED_LOWER.upper() + "Đ"
 
-_RHYMES: Final = frozenset(
-    [
-        "a",
-        "ac",
-        "ach",
-        "ai",
-        "am",
-        "an",
-        "ang",
-        "anh",
-        "ao",
-        "ap",
-        "at",
-        "au",
-        "ay",
-        "ăc",
-        "ăm",
-        "ăn",
-        "ăng",
-        "ăp",
-        "ăt",
-        "âc",
-        "âm",
-        "ân",
-        "âng",
-        "âp",
-        "ât",
-        "âu",
-        "ây",
-        "e",
-        "ec",
-        "em",
-        "en",
-        "eng",
-        "eo",
-        "ep",
-        "et",
-        "ê",
-        "êch",
-        "êm",
-        "ên",
-        "êng",
-        "ênh",
-        "êp",
-        "êt",
-        "êu",
-        "i",
-        "ia",
-        "ich",
-        "im",
-        "in",
-        "inh",
-        "ip",
-        "it",
-        "iu",
-        "iêc",
-        "iêm",
-        "iên",
-        "iêng",
-        "iêp",
-        "iêt",
-        "iêu",
-        "o",
-        "oa",
-        "oac",
-        "oach",
-        "oai",
-        "oam",
-        "oan",
-        "oang",
-        "oanh",
-        "oao",
-        "oap",
-        "oat",
-        "oay",
-        "oăc",
-        "oăm",
-        "oăn",
-        "oăng",
-        "oăt",
-        "oc",
-        "oe",
-        "oen",
-        "oeo",
-        "oet",
-        "oi",
-        "om",
-        "on",
-        "ong",
-        "ooc",
-        "oong",
-        "op",
-        "ot",
-        "ô",
-        "ôc",
-        "ôi",
-        "ôm",
-        "ôn",
-        "ông",
-        "ôp",
-        "ôt",
-        "ơ",
-        "ơi",
-        "ơm",
-        "ơn",
-        "ơng",
-        "ơp",
-        "ơt",
-        "u",
-        "ua",
-        "uân",
-        "uâng",
-        "uât",
-        "uây",
-        "uc",
-        "uê",
-        "uêch",
-        "uênh",
-        "ui",
-        "um",
-        "un",
-        "ung",
-        "uô",
-        "uôc",
-        "uôi",
-        "uôm",
-        "uôn",
-        "uông",
-        "uôt",
-        "uơ",
-        "up",
-        "ut",
-        "uy",
-        "uya",
-        "uych",
-        "uyên",
-        "uyêt",
-        "uyn",
-        "uynh",
-        "uyp",
-        "uyt",
-        "uyu",
-        "ư",
-        "ưa",
-        "ưc",
-        "ưi",
-        "ưm",
-        "ưn",
-        "ưng",
-        "ươc",
-        "ươi",
-        "ươm",
-        "ươn",
-        "ương",
-        "ươp",
-        "ươt",
-        "ươu",
-        "ưt",
-        "ưu",
-        "y",
-        "yêm",
-        "yên",
-        "yêng",
-        "yêt",
-        "yêu",
-    ]
-)
+_RHYME_LIST: Final = """
+    a ac ach ai am an ang anh ao ap at au ay ăc ăm ăn ăng ăp ăt âc âm ân âng âp ât âu ây
+    e ec em en eng eo ep et ê êch êm ên êng ênh êp êt êu
+    i ia ich im in inh ip it iu iêc iêm iên iêng iêp iêt iêu
+    o oa oac oach oai oam oan oang oanh oao oap oat oay oăc oăm oăn oăng oăt oc oe oen oeo oet
+    oi om on ong ooc oong op ot ô ôc ôi ôm ôn ông ôp ôt ơ ơi ơm ơn ơng ơp ơt
+    u ua uân uâng uât uây uc uê uêch uênh ui um un ung uô uôc uôi uôm uôn uông uôt uơ up ut
+    uy uya uych uyên uyêt uyn uynh uyp uyt uyu
+    ư ưa ưc ưi ưm ưn ưng ươc ươi ươm ươn ương ươp ươt ươu ưt ưu
+    y yêm yên yêng yêt yêu
+"""
+_RHYMES: Final = frozenset(_RHYME_LIST.split())
 _ONSET: Final = re.compile(r"(?:ngh|ng|nh|gh|gi|kh|ph|th|tr|ch|qu|[bcdđghklmnprstvx])?")
 _WORD_OF_ETHNIC_NAME: Final = re.compile(
     rf"(?:h'|k')?[bcdđghjklmnprstvwxy]{{0,3}}"
@@ -205,7 +50,8 @@ def without_tone(lower: str) -> tuple[str, str]:
     >>> without_tone("nguyễn")
     ('nguyên', '̃')
     """
-    letters, tones = [], []
+    letters: list[str] = []
+    tones: list[str] = []
     for char in unicodedata.normalize("NFD", lower):
         (tones if char in TONE_MARKS else letters).append(char)
     return unicodedata.normalize("NFC", "".join(letters)), "".join(tones)
@@ -230,9 +76,11 @@ def is_syllable(word: str, *, tone_needed: bool = True) -> bool:
 def _has_rhyme(letters: str) -> bool:
     onset = _ONSET.match(letters)
     end = onset.end() if onset else 0
-    # "gì" and "gìn" lend their i to the onset; "quý" is qu + y, "quốc" qu + ôc.
+    # "gì" and "gìn" lend their i to the onset; "quỳnh" is q + uynh, "quốc" qu + ôc.
     rest = letters[end:]
     if letters.startswith("gi") and (rest == "" or "i" + rest in _RHYMES):
+        return True
+    if letters.startswith("qu") and "u" + rest in _RHYMES:
         return True
     return rest in _RHYMES
 

@@ -88,7 +88,7 @@ def repair(text: str) -> tuple[str, tuple[str, ...]]:
         restored = restore(text)
         if restored is None:
             break
-        text = step(restored[1], restored[0])
+        text = step(restored[1], unicodedata.normalize("NFC", restored[0]))
     text = step("d_lookalike", _D_WORD.sub(_with_real_d, text))
     text = step("control", _without_controls(text))
     text = step("blanks", _BLANKS.sub(" ", text).strip())

@@ -1,0 +1,130 @@
+"""The command line: one short function per verb, no logic of its own.
+
+Heavy libraries are imported inside the verbs, so that `datasach --help` answers at once.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from datasach import __version__, settings
+from datasach.errors import DatasachError
+
+
+class _Verbs(click.Group):
+    """Errors of ours become one message and their exit code; everything else is a bug and shows itself."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except DatasachError as error:
+            click.echo(str(error), err=True)
+            raise SystemExit(error.exit_code) from None
+
+
+project_option = click.option(
+    "--project", "root", type=click.Path(file_okay=False, path_type=Path),
+    help="Project folder; default: the nearest one upward.",
+)  # fmt: skip
+night_type = click.DateTime(formats=["%Y-%m-%d"])
+
+
+@click.group(cls=_Verbs)
+@click.version_option(__version__, prog_name="datasach")
+def main() -> None:
+    """Clean, linked, accountable health data · dữ liệu y tế đúng, đủ, sạch, sống."""
+
+
+@main.command()
+@project_option
+@click.option("--inbox", required=True, type=click.Path(file_okay=False, path_type=Path))
+@click.option("--night", required=True, type=night_type, help="Take everything up to this night (YYYY-MM-DD).")
+@click.option("--out", required=True, type=click.Path(file_okay=False, path_type=Path), help="Warehouse folder.")
+@click.option("--quiet", is_flag=True, help="No progress display.")
+def run(root: Path | None, inbox: Path, night: Any, out: Path, quiet: bool) -> None:
+    """Run one night: read the inbox, clean, link, check, publish and report."""
+    from datasach.pipeline.summary import summary
+    from datasach.runners.local import run_night
+
+    project = _load(root)
+    with _progress(quiet) as watch:
+        outcome = run_night(project, inbox, out, night.date(), watch)
+    click.echo(summary(outcome))
+    raise SystemExit(outcome.exit_code)
+
+
+@main.command()
+@project_option
+def check(root: Path | None) -> None:
+    """Check every declaration, and every rule by its two examples. Reads no data."""
+    from datasach.pipeline.check import check_project
+
+    project = _load(root)
+    proved = check_project(project)
+    ids = len({rule.id for rule in project.rules})
+    click.echo(
+        f"{len(project.databases)} databases, {len(project.tables)} tables, {len(project.sources)} sources;"
+        f" {ids} rules on {proved} tables proved by their examples"
+    )
+
+
+@main.command(name="plan")
+def show_plan() -> None:
+    """Print the steps of a night in their order."""
+    from datasach.pipeline.plan import plan
+
+    for step in plan():
+        click.echo(f"{step.name:12} {step.title.vi} · {step.title.en}" + ("   [shards]" if step.shards else ""))
+
+
+@main.command()
+@project_option
+@click.option("--out", type=click.Path(file_okay=False, path_type=Path), default=Path("demo"), show_default=True)
+@click.option("--seed", default=1, show_default=True)
+@click.option("--facilities", default=12, show_default=True)
+@click.option("--nights", default=3, show_default=True)
+@click.option("--visits", default=250, show_default=True, help="Visits a night, over all facilities.")
+@click.option("--quiet", is_flag=True, help="No progress display.")
+def demo(root: Path | None, out: Path, seed: int, facilities: int, nights: int, visits: int, quiet: bool) -> None:
+    """Invent nights of extracts and run them. All people in them are invented."""
+    from datasach.pipeline.demo import run_demo
+    from datasach.pipeline.summary import summary
+
+    project = _load(root)
+    with _progress(quiet) as watch:
+        outcomes = run_demo(project, out, seed, facilities, nights, visits, watch)
+    for outcome in outcomes:
+        click.echo(summary(outcome))
+    raise SystemExit(max(outcome.exit_code for outcome in outcomes))
+
+
+@main.command()
+@project_option
+@click.option("--out", required=True, type=click.Path(file_okay=False, exists=True, path_type=Path))
+@click.argument("record")
+def explain(root: Path | None, out: Path, record: str) -> None:
+    """Walk one record from its file to the published row, or to why it was held.
+
+    RECORD is FILE:TABLE:ROW (as receipts print it), FACILITY|MA_LK, or the place in a file: NAME#LINE.
+    """
+    from datasach.pipeline.explain import explain_record
+
+    click.echo(explain_record(_load(root), out, record))
+
+
+def _load(root: Path | None) -> Any:
+    from datasach.spec.project import load_project
+
+    return load_project(root.resolve() if root else settings.find_project())
+
+
+def _progress(quiet: bool) -> Any:
+    """A live line per step on a terminal; one plain line per step elsewhere."""
+    from datasach.runners.progress import shown
+
+    return shown(quiet)
+
+

@@ -1,0 +1,29 @@
+"""One best record per person, and for every field the source it was taken from."""
+
+from __future__ import annotations
+
+from datasach.spec.linkage import Survivorship
+from datasach.store.warehouse import Warehouse
+
+
+def golden_records(warehouse: Warehouse, survivorship: Survivorship) -> None:
+    """Reads   link.records, link.record_persons
+    Writes  golden.person  one row per person: the surviving fields, `<field>_from` (record key), records, tables
+    """
+    picks = []
+    for field, sources in survivorship.fields.items():
+        ranks = " ".join(f"WHEN '{source}' THEN {i}" for i, source in enumerate(sources))
+        order = f"(CASE channel {ranks} ELSE 99 END, -epoch_days(night), record_key)"
+        condition = f"FILTER (WHERE {field} IS NOT NULL)"
+        picks.append(f"arg_min({field}, {order}) {condition} AS {field}")
+        picks.append(f"arg_min(record_key, {order}) {condition} AS {field}_from")
+    selected = ", ".join(picks).replace("epoch_days(night)", "(night - DATE '2000-01-01')")
+    warehouse.execute(
+        f"""
+        CREATE OR REPLACE TABLE golden.person AS
+        SELECT person_id, {selected}, count(*) AS records, count(DISTINCT table_id) AS tables,
+               count(DISTINCT facility) AS facilities, min(first_night) AS first_night, max(night) AS last_night
+        FROM link.records JOIN (SELECT record_key, person_id FROM link.record_persons) USING (record_key)
+        GROUP BY person_id ORDER BY person_id
+        """
+    )

@@ -1,0 +1,215 @@
+"""What happens in a night, in which order. The only place that knows."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from datasach.extract.arrive import Batch, arrive, waiting
+from datasach.extract.extract import BatchResult, extract
+from datasach.link.link import link
+from datasach.pipeline.step import Night, Progress, Step
+from datasach.publish.books import keep_books
+from datasach.publish.release import release
+from datasach.publish.stage import stage
+from datasach.reconcile.channels import compare_channels
+from datasach.reconcile.versions import settle_versions
+from datasach.report.site import write_report
+from datasach.spec.contract import Title
+from datasach.spec.project import Project
+from datasach.standardise.standardise import FileFacts, standardise
+from datasach.store.layout import Layout
+from datasach.store.warehouse import open_standard
+from datasach.validate.gate import judge
+from datasach.validate.scores import score
+from datasach.validate.validate import validate
+
+
+def plan() -> list[Step]:
+    """The steps of a night, each after those it needs."""
+    return [
+        Step("arrive", Title(vi="Tiếp nhận", en="Arrive"), (), _arrive),
+        Step("extract", Title(vi="Đọc", en="Extract"), ("arrive",), _enter_results, _batches, extract),
+        Step(
+            "standardise", Title(vi="Chuẩn hoá", en="Standardise"), ("extract",),
+            _enter_standard, _unstandardised, _standardise_shard,
+        ),  # fmt: skip
+        Step("reconcile", Title(vi="Đối chiếu", en="Reconcile"), ("standardise",), _reconcile),
+        Step("link", Title(vi="Liên kết", en="Link"), ("reconcile",), _link),
+        Step("validate", Title(vi="Kiểm tra", en="Validate"), ("link",), _validate),
+        Step("stage", Title(vi="Dàn xếp", en="Stage"), ("validate",), _stage),
+        Step("gate", Title(vi="Cổng", en="Gate"), ("stage",), _gate),
+        Step("publish", Title(vi="Công bố", en="Publish"), ("gate",), _publish),
+        Step("report", Title(vi="Báo cáo", en="Report"), ("publish",), _report),
+    ]
+
+
+# -- arrival and reading ---------------------------------------------------------------------------
+
+
+def _arrive(night: Night, _: list[Any], progress: Progress) -> None:
+    new = arrive(
+        night.project, night.layout, night.ledger, night.inbox, night.until,
+        lambda n: progress(f"{n} files"),
+    )  # fmt: skip
+    night.found["arrive"] = {"new_files": new}
+
+
+def _batches(night: Night) -> list[Batch]:
+    return waiting(night.project, night.layout, night.ledger)
+
+
+def _enter_results(night: Night, results: list[BatchResult], progress: Progress) -> None:
+    """Enter what reading found: one transaction per batch, after its parts are in place."""
+    ledger = night.ledger
+    sources = dict(ledger.rows("SELECT file, source FROM files"))
+    nights = dict(ledger.rows("SELECT file, night FROM files"))
+    rows = rejected = 0
+    for result in results:
+        first = result.files[0].file
+        with ledger.transaction():
+            ledger.add_batch(result.batch, nights[first], sources[first])
+            for one in result.files:
+                facts = {
+                    "facility": one.facility, "declared_on": one.declared_on, "vintage": one.vintage,
+                    "signature": one.signature, "units_said": one.units_said,
+                    "units_read": one.units_read, "notes": ";".join(sorted(one.notes)),
+                    "batch": result.batch,
+                }  # fmt: skip
+                if one.code is not None:
+                    ledger.move_file(one.file, "REJECTED", one.code, detail=one.detail, **facts)
+                    continue
+                ledger.move_file(one.file, "VERIFIED", one.signature, **facts)
+                ledger.move_file(one.file, "INGESTED")
+                for table, count in sorted(one.read.items()):
+                    ledger.add_counts(one.file, table, count, one.rejected[table])
+                    rows += count
+                    rejected += one.rejected[table]
+    night.found["extract"] = {"batches": len(results), "rows": rows, "rejected": rejected}
+
+
+def _unstandardised(night: Night) -> list[tuple[str, dict[str, FileFacts]]]:
+    shards = []
+    for batch in night.ledger.batches("raw"):
+        rows = night.ledger.rows(
+            "SELECT file, night, sender, channel, source, facility, declared_on FROM files WHERE batch = ?",
+            (batch,),
+        )
+        shards.append((batch, {str(row["file"]): FileFacts(*row) for row in rows}))
+    return shards
+
+
+def _standardise_shard(
+    project: Project, layout: Layout, shard: tuple[str, dict[str, FileFacts]]
+) -> tuple[str, int]:
+    batch, files = shard
+    return batch, sum(standardise(project, layout, batch, files).values())
+
+
+def _enter_standard(night: Night, results: list[tuple[str, int]], progress: Progress) -> None:
+    with night.ledger.transaction():
+        for batch, _ in results:
+            night.ledger.move_batch(batch, "standard")
+    night.found["standardise"] = {"rows": sum(rows for _, rows in results)}
+
+
+# -- tables ----------------------------------------------------------------------------------------
+
+
+def _reconcile(night: Night, _: list[Any], progress: Progress) -> None:
+    open_standard(night.warehouse, night.project, night.ledger)
+    settle_versions(night.warehouse, night.project)
+    compare_channels(night.warehouse, night.project)
+    night.found["reconcile"] = dict(
+        night.warehouse.rows("SELECT state, count(*) FROM recon.channel_visits GROUP BY state ORDER BY state")
+    )
+
+
+def _link(night: Night, _: list[Any], progress: Progress) -> None:
+    linked = link(night.warehouse, night.project)
+    night.found["link"] = {name: getattr(linked, name) for name in linked.__slots__}
+
+
+def _validate(night: Night, _: list[Any], progress: Progress) -> None:
+    not_run = validate(night.warehouse, night.project, progress)
+    score(night.warehouse, night.project)
+    night.carried["not_run"] = not_run
+    night.found["validate"] = {
+        "rules": len(night.project.rules),
+        "not_run": len(not_run),
+        "findings": night.warehouse.value("SELECT count(*) FROM checks.findings"),
+        "held": night.warehouse.value("SELECT count(*) FROM checks.held"),
+    }
+    with night.ledger.transaction():
+        read = night.ledger.rows("SELECT file FROM files WHERE state = 'INGESTED'")
+        night.ledger.move_files([str(row[0]) for row in read], "VALIDATED")
+
+
+def _stage(night: Night, _: list[Any], progress: Progress) -> None:
+    staged = stage(night.warehouse, night.project, progress)
+    night.carried["staged"] = staged
+    paths = {table: one.path for table, one in staged.tables.items() if table in night.project.tables}
+    keep_books(night.warehouse, night.project, night.ledger, paths)
+    night.found["stage"] = {"rows": sum(one.rows for one in staged.tables.values())}
+
+
+def _gate(night: Night, _: list[Any], progress: Progress) -> None:
+    verdicts = judge(
+        night.warehouse, night.project, night.layout, night.carried["staged"].tables,
+        night.carried["not_run"], night.until,
+    )  # fmt: skip
+    night.carried["verdicts"] = verdicts
+    night.found["gate"] = {
+        "checks": verdicts.checks, "failed": verdicts.failed, "withheld": sorted(verdicts.withheld)
+    }  # fmt: skip
+
+
+def _publish(night: Night, _: list[Any], progress: Progress) -> None:
+    verdicts = night.carried["verdicts"]
+    done = release(
+        night.layout, night.project, night.carried["staged"], night.until.isoformat(), verdicts.withheld
+    )
+    night.carried["release"] = done
+    night.found["publish"] = {"snapshot": done.snapshot, "is_new": done.is_new}
+    _settle_states(night, done.withheld)
+
+
+def _settle_states(night: Night, withheld: tuple[str, ...]) -> None:
+    """Move each content to the state its rows reached. Contents whose rows did not move leave no event."""
+    closed = ", ".join(f"'{database}'" for database in withheld) or "''"
+    rows = night.warehouse.rows(
+        f"""
+        SELECT _file, sum(accepted) FILTER (split_part(table_id, '.', 1) NOT IN ({closed})) AS out,
+               sum(superseded + duplicate) AS old, sum(quarantined) AS held
+        FROM checks.books GROUP BY _file ORDER BY _file
+        """
+    )
+    states: dict[str, list[str]] = {"PUBLISHED": [], "SUPERSEDED": [], "QUARANTINED": []}
+    for file, out, old, held in rows:
+        if out:
+            states["PUBLISHED"].append(file)
+        elif held:
+            states["QUARANTINED"].append(file)
+        elif old:
+            states["SUPERSEDED"].append(file)
+    with night.ledger.transaction():
+        for state, files in states.items():
+            night.ledger.move_files(files, state)
+        _settle_offers(night)
+
+
+def _settle_offers(night: Night) -> None:
+    """An offer is as far as the furthest of its contents."""
+    order = ("PUBLISHED", "QUARANTINED", "SUPERSEDED", "VALIDATED", "REJECTED")
+    rank = " ".join(f"WHEN '{state}' THEN {i}" for i, state in enumerate(order))
+    rows = night.ledger.rows(
+        f"SELECT o.offer, o.state AS now, f.state AS best, f.code, min(CASE f.state {rank} ELSE 9 END)"
+        " FROM offers o JOIN files f USING (offer) WHERE o.state NOT IN ('DUPLICATE') GROUP BY o.offer"
+    )
+    for row in rows:
+        if row["now"] != row["best"]:
+            code = row["code"] if row["best"] == "REJECTED" else None
+            night.ledger.move_offer(row["offer"], row["best"], code)
+
+
+def _report(night: Night, _: list[Any], progress: Progress) -> None:
+    night.found["report"] = write_report(night, progress)

@@ -1,0 +1,1 @@
+"""Accepted rows → snapshots that others read, and the books that prove nothing was lost on the way."""

@@ -1,0 +1,1 @@
+"""What people read: receipts for senders, pages for auditors, Departments and facilities."""

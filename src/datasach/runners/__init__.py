@@ -1,0 +1,1 @@
+"""Who executes a plan: this process, or Prefect. Same steps, same tables, same bytes."""

@@ -1,0 +1,123 @@
+"""The local runner: the steps in order, in this process; shards on as many processes as the machine has.
+
+Default of the command line and of every test. Needs no server.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import secrets
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from datasach import __version__, settings
+from datasach.pipeline.plan import plan
+from datasach.pipeline.step import Night, Step
+from datasach.spec.project import Project
+from datasach.store.layout import Layout, only_run
+from datasach.store.ledger import Ledger
+from datasach.store.warehouse import Warehouse
+
+MIN_SHARDS_FOR_POOL = 4
+"""Fewer shards are done here: starting a worker costs about a CPU-second of imports."""
+
+Watcher = Callable[[str, str], None]
+"""Told (step name, what it is doing); for progress displays only."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a run came to."""
+
+    run: str
+    snapshot: str
+    is_new: bool
+    withheld: tuple[str, ...]
+    report: Path
+    found: dict[str, Any]
+
+    @property
+    def exit_code(self) -> int:
+        return 20 if self.withheld else 0
+
+
+def run_night(
+    project: Project, inbox: Path, out: Path, until: date, watch: Watcher = lambda *_: None
+) -> Outcome:
+    """Bring the warehouse `out` up to the night `until`.
+
+    Raises WarehouseBusy if another run holds it; SpecError if the inbox is not there.
+    """
+    with opened(project, inbox, out, until) as night:
+        for step in plan():
+            watch(step.name, "")
+            results = run_shards(night, step, watch)
+            step.run(night, results, lambda what, name=step.name: watch(name, what))
+        return outcome_of(night)
+
+
+@contextmanager
+def opened(project: Project, inbox: Path, out: Path, until: date) -> Iterator[Night]:
+    """A night ready to be worked on, holding the warehouse; entered in the ledger from start to end."""
+    layout = Layout(out.resolve())
+    with only_run(layout):
+        run = settings.now().strftime("%Y%m%dT%H%M%S") + "-" + secrets.token_hex(3)
+        ledger = Ledger(layout.ledger, run)
+        warehouse = Warehouse(layout, settings.resources())
+        ledger.begin_run(until.isoformat(), project.fingerprint, __version__)
+        outcome = "failed"
+        night = Night(
+            project=project, layout=layout, ledger=ledger, resources=settings.resources(),
+            inbox=inbox, until=until, run=run, warehouse=warehouse,
+        )  # fmt: skip
+        try:
+            yield night
+            outcome = "withheld" if night.carried["release"].withheld else "published"
+        finally:
+            done = night.carried.get("release")
+            ledger.end_run(done.snapshot if done else None, outcome)
+            warehouse.close()
+            ledger.close()
+
+
+def run_shards(night: Night, step: Step, watch: Watcher = lambda *_: None) -> list[Any]:
+    """Results of the step's shards, in the order of the shards; empty for a step that has none."""
+    if step.shards is None or step.work is None:
+        return []
+    shards = step.shards(night)
+    if len(shards) < MIN_SHARDS_FOR_POOL or night.resources.workers < 2:
+        results = []
+        for number, shard in enumerate(shards, 1):
+            results.append(step.work(night.project, night.layout, shard))
+            watch(step.name, f"{number}/{len(shards)}")
+        return results
+    # Not fork: the libraries' thread pools do not survive it.
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["datasach.pipeline.plan"])
+    with ProcessPoolExecutor(night.resources.workers, mp_context=context) as pool:
+        waiting = {
+            pool.submit(step.work, night.project, night.layout, shard): index
+            for index, shard in enumerate(shards)
+        }
+        found: dict[int, Any] = {}
+        for future in as_completed(waiting):
+            found[waiting[future]] = future.result()
+            watch(step.name, f"{len(found)}/{len(shards)}")
+    return [found[index] for index in range(len(shards))]
+
+
+def outcome_of(night: Night) -> Outcome:
+    release = night.carried["release"]
+    return Outcome(
+        run=night.run,
+        snapshot=release.snapshot,
+        is_new=release.is_new,
+        withheld=release.withheld,
+        report=Path(night.found["report"]["site"]),
+        found=night.found,
+    )

@@ -1,0 +1,390 @@
+"""The schedule: what each facility sends on each night, on time or late, whole or broken.
+
+    generate(inbox, truth, reference=…, seed=…, nights=[…], persons=…, visits_per_night=…)
+
+writes `inbox/<night>/<sender>/<file>` and, apart from it, the truth. Everything is a function of
+(seed, night, facility): a night generated alone equals the same night generated among others, as
+long as `first` (the night the registers arrive and history begins) is the same. One facility and
+night is in memory at a time.
+"""
+
+from __future__ import annotations
+
+import datetime
+import gzip
+import io
+import zipfile
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from . import damage, extracts, registers, truth
+from .envelopes import Writer
+from .facilities import Country, Facility
+from .mess import Mess, register
+from .papers import assessment, check_in
+from .people import LATE, stream
+from .plan import Planner, day_text
+from .reference import load
+from .truth import NightTruth, Summary, Written
+from .visits import Builder, Visit
+
+Day = datetime.date
+Sign = Callable[[bytes, str], bytes]
+CHANNELS = ("BHXH", "DPDL")
+MAIN_TABLE = {"BHXH": "bhyt_claims.claim", "DPDL": "kcb_emr.visit"}
+PAPERS = {
+    "XML6": "prevention.hiv", "XML9": "births_deaths.birth", "XML13": "referral_reexam.referral",
+    "XML14": "referral_reexam.appointment", "XML15": "prevention.tuberculosis",
+}  # fmt: skip
+LATE_SHARE, REDELIVERED_SHARE = 0.03, 0.03
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """One finished envelope with what is in it."""
+
+    name: str
+    data: bytes
+    written: Written
+
+
+def generate(
+    inbox: Path,
+    truth_folder: Path,
+    *,
+    reference: Path,
+    seed: int,
+    nights: Sequence[Day],
+    facilities: int = 12,
+    persons: int,
+    visits_per_night: int,
+    provinces: Sequence[str] | None = None,
+    errors: float = 1.0,
+    envelope_hoso: int = 60,
+    mess: Mess | None = None,
+    damaged: float = 0.02,
+    first: Day | None = None,
+    sign: Sign | None = None,
+) -> Summary:
+    """Write the nights of an invented country.
+
+    `errors` multiplies every rate of `mess`; `damaged` is the share of facilities with a damaged
+    file a night (at least four files, none if 0); `first` is the night on which the registers
+    arrive, by default the earliest of `nights`; `sign(envelope, facility code)` returns the signed
+    envelope. Nights must not lie before `first`.
+    """
+    start = first or min(nights)
+    if min(nights) < start:
+        raise ValueError(f"{min(nights)} lies before the first night {start}")
+    tables = load(reference)
+    country = Country(
+        reference=tables, seed=seed, facilities=facilities, persons=persons, provinces=provinces
+    )
+    rates = (mess or Mess()).scaled(errors)
+    planner = Planner(country, visits_per_night, start.toordinal())
+    run = _Run(
+        country, planner, Builder(country, planner, rates), rates, envelope_hoso, damaged,
+        start.toordinal(), sign or (lambda data, _: data),
+    )  # fmt: skip
+    summary = Summary()
+    truth_folder.mkdir(parents=True, exist_ok=True)
+    readme = truth.README.format(inbox=inbox.name, seed=seed, canary=country.canary.name)
+    (truth_folder / "README.md").write_text(readme, encoding="utf-8")
+    for night in sorted(nights):
+        with NightTruth(truth_folder, inbox, night, summary) as night_truth:
+            run.night(night_truth, night.toordinal())
+    return summary
+
+
+class _Run:
+    """What stays the same over the nights of one call."""
+
+    def __init__(
+        self, country: Country, planner: Planner, builder: Builder, mess: Mess, per_envelope: int,
+        damaged: float, first: int, sign: Sign,
+    ) -> None:  # fmt: skip
+        self.country, self.planner, self.builder, self.mess = country, planner, builder, mess
+        self.per_envelope, self.damaged, self.first, self.sign = per_envelope, damaged, first, sign
+        self.writers: dict[str, Writer] = {}
+
+    def writer(self, facility: Facility) -> Writer:
+        habit = facility.habit
+        if habit.name not in self.writers:
+            self.writers[habit.name] = Writer(self.country.reference, habit)
+        return self.writers[habit.name]
+
+    def night(self, saved: NightTruth, night: int) -> None:
+        if night == self.first:
+            registers.send_first(self.country, saved, night, self.mess)
+        else:
+            registers.send_updates(self.country, saved, night, self.first)
+        streams = registers.AuthorityStreams(self.country, saved, night)
+        broken = damage.victims(self.country, night, self.damaged)
+        repaired = (
+            damage.victims(self.country, night - 1, self.damaged) if night > self.first else {}
+        )
+        for index in self._order():
+            facility = self.country.facilities[index]
+            self._facility(saved, facility, night, streams, broken.get(index, []))
+            self._history(saved, facility, night, repaired.get(index, []))
+        streams.close()
+
+    def _order(self) -> list[int]:
+        """A hospital right after those that refer to it, so that their plans are still at hand."""
+        facilities = self.country.facilities
+        return sorted(
+            range(len(facilities)),
+            key=lambda i: (facilities[i].province, -i // len(self.country.provinces), i),
+        )
+
+    def _facility(
+        self, saved: NightTruth, facility: Facility, night: int,
+        streams: registers.AuthorityStreams, broken: list[str],
+    ) -> None:  # fmt: skip
+        """Everything of tonight: envelopes of both channels, check-ins, exchange files."""
+        visits = list(self.builder.visits(facility.index, night))
+        collector = extracts.Collector(facility)
+        for visit in visits:
+            saved.person(visit.person)
+            for child in visit.children:
+                saved.person(child)
+            collector.visit(visit)
+            streams.visit(visit)
+        saved.summary.visits += len(visits)
+        extracts.sessions(collector, self.planner, self.mess, night)
+        delays = self.delays(facility.index, night)
+        envelopes = self.envelopes(facility, visits, night)
+        for channel in CHANNELS:
+            if not delays[channel]:
+                damage.deliver(saved, facility, channel, envelopes[channel], broken)
+        self._check_ins(saved, facility, visits, night)
+        self._assessments(saved, facility, night)
+        for name, data, written in extracts.files(collector, night):
+            damage.deliver_table(saved, facility.code, name, data, written, broken)
+        damage.strays(self, saved, facility, night, broken)
+
+    def envelopes(
+        self, facility: Facility, visits: list[Visit], night: int, mark: str = ""
+    ) -> dict[str, list[Envelope]]:
+        """Files of both channels. What the channels share is written once."""
+        writer = self.writer(facility)
+        packs: dict[str, list[tuple[str, Visit]]] = {channel: [] for channel in CHANNELS}
+        for visit in visits:
+            shared: dict[str, str] = {}
+            for channel in CHANNELS:
+                if visit.only in ("", channel):
+                    packs[channel].append((writer.hoso(visit, channel, shared), visit))
+        return {
+            channel: list(self.packed(facility, channel, packs[channel], night, mark))
+            for channel in CHANNELS
+        }
+
+    def packed(
+        self, facility: Facility, channel: str, hosos: list[tuple[str, Visit]], night: int, mark: str
+    ) -> Iterator[Envelope]:  # fmt: skip
+        """Envelopes in the sender's packing; a zip holds all of the channel's envelopes."""
+        habit, writer, day = facility.habit, self.writer(facility), day_text(night)
+        size = 1 if habit.alone else self.per_envelope
+        stem = f"{channel}_{facility.code}_{day}{mark}"
+        archive: list[tuple[str, bytes]] = []
+        whole = Written()
+        for n, at in enumerate(range(0, len(hosos), size), 1):
+            part = hosos[at : at + size]
+            data = self.sign(
+                writer.envelope(facility.code, day, [h for h, _ in part]), facility.code
+            )
+            name = f"{stem}_{n:03d}.xml"
+            if habit.packing == "zip":
+                archive.append((name, data))
+                self._describe(whole, channel, [v for _, v in part], writer)
+                continue
+            written = Written()
+            self._describe(written, channel, [v for _, v in part], writer)
+            if habit.packing == "gz":
+                yield Envelope(f"{name}.gz", gzip.compress(data, 6, mtime=0), written)
+            else:
+                yield Envelope(name, data, written)
+        if archive:
+            yield Envelope(f"{stem}.zip", zipped(archive), whole)
+
+    def _describe(
+        self, written: Written, channel: str, visits: list[Visit], writer: Writer
+    ) -> None:  # fmt: skip
+        """Truth of the HOSO of one envelope; units and rows count on inside a zip."""
+        rows: dict[str, int] = {}
+        for table, _, row, *_ in written.records:
+            rows[table] = max(rows.get(table, 0), row)
+        for visit in visits:
+            written.units += 1
+            other = channel == "DPDL" and visit.other_link
+            key = f"{visit.facility.code}|{visit.other_link if other else visit.link}"
+            main = MAIN_TABLE[channel]
+            tables = [("XML1", main), *PAPERS.items()]
+            for xml, table in tables:
+                held = visit.rows.get(xml)
+                if not held or xml not in writer.templates or (
+                    channel == "BHXH" and xml in ("XML6", "XML15")
+                ):  # fmt: skip
+                    continue
+                for n in range(len(held)):
+                    rows[table] = rows.get(table, 0) + 1
+                    child = visit.children[n].pid if xml == "XML9" else ""
+                    written.records.append(
+                        (table, written.units, rows[table], key, visit.person.pid, child,
+                         visit.version)
+                    )  # fmt: skip
+            for scope, _, field, kind, true in visit.wrong:
+                if scope in ("*", channel):
+                    written.errors.append((main, key, field, kind, true))
+
+    def _check_ins(
+        self, saved: NightTruth, facility: Facility, visits: list[Visit], night: int
+    ) -> None:
+        """XML0 of those who arrived today: outpatients, and ward stays that begin."""
+        arrived = [v for v in visits if v.kind in ("out", "chronic")]
+        if facility.level.ward_share:
+            planned = self.planner.admitted(facility.index, night)
+            arrived += [self.builder.visit(p, facility.index, night) for p in planned]
+        writer, written, hosos = self.writer(facility), Written(), []
+        for visit in arrived:
+            # Emergencies have none; the uninsured are not the insurer's business.
+            if visit.desk.card and visit.entitlement != "2":
+                hosos.append(f"<HOSO>{writer.file_of('XML0', [check_in(visit)])}</HOSO>")
+                written.units += 1
+                key = f"{facility.code}|{visit.link}"
+                written.records.append(
+                    ("bhyt_claims.checkin", written.units, written.units, key, visit.person.pid, "",
+                     1)
+                )  # fmt: skip
+                written.errors.extend(("bhyt_claims.checkin", key, *w) for w in visit.desk.wrong)
+        if hosos:
+            data = self.sign(writer.envelope(facility.code, day_text(night), hosos), facility.code)
+            saved.save(
+                facility.code, f"BHXH_{facility.code}_{day_text(night)}_CHECKIN.xml", data, written
+            )
+
+    def _assessments(self, saved: NightTruth, facility: Facility, night: int) -> None:
+        """XML12 of a medical assessment council: rare, and not part of any visit."""
+        rng = stream(self.country.seed, LATE, night, facility.index, 7)
+        if facility.level.name not in ("provincial", "central") or (
+            facility.index != 1 and rng.random() > 0.15
+        ):
+            return
+        block = self.country.block(facility.index, int(rng.random() * facility.area.blocks))
+        adults = [at for at in block.present.nonzero()[0].tolist() if block.born[at] < night - 9000]
+        writer, written, hosos = self.writer(facility), Written(), []
+        on = Day.fromordinal(night)
+        chair = self.country.staff(facility.index)[0].person.name
+        for n in range(min(len(adults), 1 + int(rng.random() * 2))):
+            person = block.person(adults[int(rng.random() * len(adults))])
+            province = self.country.reference.provinces[facility.province].name
+            desk = register(person, on, rng.random(35).tolist(), self.mess, facility, province)
+            row = assessment(person, desk, night, n + 1, chair)
+            hosos.append(f"<HOSO>{writer.file_of('XML12', [row])}</HOSO>")
+            written.units += 1
+            written.row("social_protection.assessment", n + 1, row[16], person, desk.wrong)
+            written.records[-1] = (*written.records[-1][:1], n + 1, *written.records[-1][2:])
+            saved.person(person)
+        if hosos:
+            data = self.sign(writer.envelope(facility.code, day_text(night), hosos), facility.code)
+            name = f"DPDL_{facility.code}_{day_text(night)}_GDYK.xml"
+            saved.save(facility.code, name, data, written)
+
+    # What arrives tonight and happened earlier ---------------------------------------------------
+
+    def delays(self, index: int, night: int) -> dict[str, int]:
+        """By how many nights the channel's files of that night are late; 0 is on time."""
+        draws = stream(self.country.seed, LATE, night, index).random(3)
+        small = len(self.country.facilities) <= 24
+        # In a small country one facility a night is late for certain, so that a demo shows it.
+        certain = small and index == (night * 5 + 3) % len(self.country.facilities)
+        late = draws[0] < LATE_SHARE or certain
+        channel = "BHXH" if draws[1] < 0.5 else "DPDL"
+        return {c: (1 + int(draws[2] * 2)) if late and c == channel else 0 for c in CHANNELS}
+
+    def _history(
+        self, saved: NightTruth, facility: Facility, night: int, repaired: list[str]
+    ) -> None:
+        """Late files, corrections and withdrawals, re-deliveries, good copies of broken files."""
+        index = facility.index
+        for back in (1, 2):
+            then = night - back
+            if then < self.first:
+                break
+            due = [c for c, nights in self.delays(index, then).items() if nights == back]
+            if due:
+                visits = list(self.builder.visits(index, then))
+                for envelope in self.envelopes(facility, visits, then)[due[0]]:
+                    saved.save(
+                        facility.code, envelope.name, envelope.data, envelope.written, kind="late",
+                        event_night=Day.fromordinal(then),
+                    )  # fmt: skip
+        if night == self.first:
+            return
+        self._corrections(saved, facility, night)
+        again = stream(self.country.seed, LATE, night, index, 1).random(2)
+        small = len(self.country.facilities) <= 24
+        certain = small and index == (night * 7 + 1) % len(self.country.facilities)
+        if repaired or again[0] < REDELIVERED_SHARE or certain:
+            self._sent_again(saved, facility, night, repaired, again[1])
+
+    def _corrections(self, saved: NightTruth, facility: Facility, night: int) -> None:
+        yesterday = night - 1
+        again, taken_back = [], []
+        late = any(self.delays(facility.index, yesterday).values())
+        # A facility whose files are still on their way has nothing to correct yet.
+        if late:
+            return
+        for visit in self.builder.visits(facility.index, yesterday):
+            draw = visit.planned.draws[3]
+            if visit.planned.kind == "canary":
+                continue
+            if draw < self.mess.resubmitted:
+                again.append(self.builder.corrected(visit))
+            elif draw > 1 - self.mess.withdrawn and visit.only != "DPDL" and visit.desk.card:
+                taken_back.append(self.builder.withdrawn(visit))
+        for visits, kind, mark in ((again, "correction", "_DC"), (taken_back, "withdrawal", "_TH")):
+            envelopes = self.envelopes(facility, visits, night, mark)
+            for channel in CHANNELS if kind == "correction" else ("BHXH",):
+                for envelope in envelopes[channel]:
+                    saved.save(
+                        facility.code, envelope.name, envelope.data, envelope.written, kind=kind,
+                        event_night=Day.fromordinal(yesterday),
+                    )  # fmt: skip
+
+    def _sent_again(
+        self, saved: NightTruth, facility: Facility, night: int, repaired: list[str], draw: float
+    ) -> None:
+        """Yesterday's envelopes once more: the good copy of a broken file, or the same bytes."""
+        then = night - 1
+        visits = list(self.builder.visits(facility.index, then))
+        envelopes = self.envelopes(facility, visits, then)
+        delays = self.delays(facility.index, then)
+        event = Day.fromordinal(then)
+        for channel in CHANNELS:
+            if delays[channel] or not envelopes[channel]:
+                continue
+            sent = envelopes[channel][0]
+            if channel == "DPDL" and damage.lost(repaired, facility):
+                stem, dot, ending = sent.name.partition(".")
+                saved.save(
+                    facility.code, f"{stem}_GUILAI{dot}{ending}", sent.data, sent.written,
+                    kind="repaired", detail=sent.name, event_night=event,
+                )  # fmt: skip
+            elif not repaired and channel == ("BHXH" if draw < 0.5 else "DPDL"):
+                saved.save(
+                    facility.code, sent.name.replace(".", " (1).", 1), sent.data, Written(),
+                    kind="redelivery", detail=sent.name, event_night=event,
+                )  # fmt: skip
+
+
+def zipped(members: list[tuple[str, bytes]]) -> bytes:
+    """A zip whose bytes do not depend on the clock."""
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, data in members:
+            archive.writestr(
+                zipfile.ZipInfo(name, (2026, 1, 1, 0, 0, 0)), data, zipfile.ZIP_DEFLATED
+            )
+    return out.getvalue()

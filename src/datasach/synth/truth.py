@@ -1,0 +1,197 @@
+"""The truth beside the inbox: who is who, what is wrong where, which file is what. Parquet, by night.
+
+    records   one row per written record that names a person: file, table, unit and row as the engine
+              counts them, record key, true person, person it is related to (child of a birth…)
+    errors    one row per planted mistake: file, table, record, field, kind, true value
+    files     one row per file: kind (normal, late, correction, …), detail, HOSO in it, night of events
+    people    one row per person met that night, with his true particulars
+
+`file` is the path inside the inbox, `sha` the first 16 hex digits of its SHA-256: the engine's `_file`.
+"""
+
+from __future__ import annotations
+
+import datetime
+import hashlib
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from .mess import Planted
+from .people import Person
+
+FLUSH_ROWS = 60_000
+README = """# Truth of an invented inbox
+
+Everything in `{inbox}` is invented: no person, facility, product or event in it exists. These tables
+say who is who and what was damaged on purpose; they lie outside the inbox because the engine must
+not see them. `datasach.synth` made them with seed {seed}.
+
+| table | one row per |
+|---|---|
+| `records/<night>.parquet` | written record that names a person (`sha`, `table`, `unit`, `row` as the engine counts) |
+| `errors/<night>.parquet` | planted mistake; identity fields of XML1 are repeated in the papers of the same HOSO |
+| `files/<night>.parquet` | file: `normal late correction withdrawal redelivery damaged repaired stray` |
+| `people/<night>.parquet` | person met that night |
+
+A damaged file's records are listed with its good copy only (kind `repaired`, the next night), unless
+the damage leaves them readable. The canary person of every night is `{canary}`.
+"""
+SCHEMAS: dict[str, tuple[str, ...]] = {
+    "records": ("night", "sender", "file", "sha", "table", "unit", "row", "record", "person",
+                "related", "version"),
+    "errors": ("night", "sender", "file", "table", "record", "field", "kind", "true_value"),
+    "files": ("night", "sender", "file", "sha", "kind", "detail", "units", "event_night", "bytes"),
+    "people": ("person", "name", "born", "year_only", "sex", "citizen_id", "insurance_number",
+               "phone", "commune", "province", "mother", "facility_area"),
+}  # fmt: skip
+WHOLE = ("unit", "row", "version", "units", "facility_area", "bytes")
+DAYS = ("night", "event_night", "born")
+
+
+def _schema(table: str) -> pa.Schema:
+    return pa.schema(
+        [
+            (name, pa.int64() if name in WHOLE else pa.date32() if name in DAYS
+             else pa.bool_() if name == "year_only" else pa.string())
+            for name in SCHEMAS[table]
+        ]
+    )  # fmt: skip
+
+
+@dataclass(slots=True)
+class Written:
+    """What a file holds; given to `NightTruth.file` together with its bytes."""
+
+    records: list[tuple[str, int | None, int, str, str, str, int]] = field(default_factory=list)
+    errors: list[tuple[str, str, str, str, str]] = field(default_factory=list)
+    units: int = 0
+
+    def row(self, table: str, row: int, record: str, person: Person, wrong: list[Planted]) -> None:
+        """One row of an exchange table."""
+        self.records.append((table, None, row, record, person.pid, "", 1))
+        self.errors.extend((table, record, *item) for item in wrong)
+
+
+@dataclass
+class Summary:
+    """Counts of one call of `generate`, for the report and the tests."""
+
+    files: Counter[str] = field(default_factory=Counter)
+    hoso: int = 0
+    visits: int = 0
+    bytes: int = 0
+    records: Counter[str] = field(default_factory=Counter)
+    errors: Counter[str] = field(default_factory=Counter)
+
+
+class NightTruth:
+    """Writers of the four tables of one night. Rows go to disk every 60,000."""
+
+    def __init__(self, folder: Path, inbox: Path, night: datetime.date, summary: Summary) -> None:
+        self.inbox, self.night, self.summary = inbox, night, summary
+        self.rows: dict[str, list[tuple[object, ...]]] = {table: [] for table in SCHEMAS}
+        self.writers = {}
+        self.known: set[str] = set()
+        for table in SCHEMAS:
+            path = folder / table / f"{night}.parquet"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self.writers[table] = pq.ParquetWriter(path, _schema(table), compression="zstd")
+
+    def __enter__(self) -> NightTruth:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        for table, writer in self.writers.items():
+            self._flush(table)
+            writer.close()
+
+    def save(
+        self,
+        sender: str,
+        name: str,
+        data: bytes,
+        written: Written | None = None,
+        *,
+        kind: str = "normal",
+        detail: str = "",
+        event_night: datetime.date | None = None,
+    ) -> str:
+        """Write `data` into the inbox and its truth beside it; returns the file's path in the inbox."""
+        folder = self.inbox / self.night.isoformat() / sender
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(data)
+        digest = hashlib.sha256(data).hexdigest()
+        return self.note(
+            sender, name, digest, len(data), written, kind=kind, detail=detail,
+            event_night=event_night,
+        )  # fmt: skip
+
+    def note(
+        self,
+        sender: str,
+        name: str,
+        digest: str,
+        size: int,
+        written: Written | None = None,
+        *,
+        kind: str = "normal",
+        detail: str = "",
+        event_night: datetime.date | None = None,
+    ) -> str:
+        """The truth of a file that is already in the inbox."""
+        file, sha = f"{self.night}/{sender}/{name}", digest[:16]
+        written = written or Written()
+        night = self.night
+        self._add(
+            "files",
+            [(night, sender, file, sha, kind, detail, written.units, event_night or night, size)],
+        )
+        self._add(
+            "records",
+            [(night, sender, file, sha, *record) for record in written.records],
+        )
+        self._add("errors", [(night, sender, file, *error) for error in written.errors])
+        summary = self.summary
+        summary.files[kind] += 1
+        summary.bytes += size
+        summary.hoso += written.units
+        summary.records.update([record[0] for record in written.records])
+        summary.errors.update([error[3] for error in written.errors])
+        return file
+
+    def person(self, person: Person) -> None:
+        if person.pid in self.known:
+            return
+        self.known.add(person.pid)
+        self._add(
+            "people",
+            [(person.pid, person.name, person.born, person.year_only, person.sex,
+              person.citizen_id, person.insurance_number, person.phone, person.ward.new_code,
+              person.ward.new_province, person.mother_pid, person.area)],
+        )  # fmt: skip
+
+    def _add(self, table: str, rows: list[tuple[object, ...]]) -> None:
+        self.rows[table].extend(rows)
+        if len(self.rows[table]) >= FLUSH_ROWS:
+            self._flush(table)
+
+    def _flush(self, table: str) -> None:
+        rows = self.rows[table]
+        if rows:
+            schema = _schema(table)
+            columns = [
+                pa.array(values, type=kind)
+                for values, kind in zip(zip(*rows, strict=True), schema.types, strict=True)
+            ]
+            self.writers[table].write_table(pa.Table.from_arrays(columns, schema=schema))
+            self.rows[table] = []

@@ -1,0 +1,1 @@
+"""What is wrong, with whom, how often; and whether a database may go out."""

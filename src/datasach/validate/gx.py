@@ -1,0 +1,201 @@
+"""great-expectations as the release gate: the only module that imports it, run as a process of its own.
+
+    python -m datasach.validate.gx        reads one path of a request a line, answers one line per request
+
+A request (JSON) names staged Parquet files with what must be true of them, and the night's rule metrics with
+their tolerances. Two suites per database judge them:
+
+    published   the Parquet itself, through DuckDB but by GX's own SQL: row count, columns in order, key
+                unique, and the failing rows of every rule GX can express, which must equal our count
+    metrics     the failing share of every `stop` rule against its tolerance, rules that did not run, books
+
+Importing GX costs seconds and 264 MB, so it is started once and serves every night of a command. Its SQL
+engine closes a connection before it reads the result, which for DuckDB empties it; the subclass keeps
+one connection. NULL is stated everywhere: a blank value is never a failure of a value rule.
+Results carry counts only: SUMMARY with no partial lists, and queries that select constants.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import sys
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Literal
+
+os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
+warnings.filterwarnings("ignore")
+logging.disable(logging.WARNING)
+
+import duckdb  # noqa: E402
+import great_expectations as gx  # noqa: E402
+import great_expectations.expectations as gxe  # noqa: E402
+import pandas as pd  # noqa: E402
+from great_expectations.datasource.fluent.sql_datasource import SQLDatasource  # noqa: E402
+from great_expectations.execution_engine.sqlalchemy_execution_engine import (  # noqa: E402
+    SqlAlchemyExecutionEngine,
+)
+
+COUNTS_ONLY = {"result_format": "SUMMARY", "partial_unexpected_count": 0}
+
+
+class OneConnection(SqlAlchemyExecutionEngine):  # type: ignore[misc]
+    @contextmanager
+    def get_connection(self) -> Iterator[Any]:
+        if getattr(self, "_kept", None) is None:
+            self._kept = self.engine.connect()
+        yield self._kept
+
+
+class DuckDBDatasource(SQLDatasource):  # type: ignore[misc]
+    """`context.data_sources.add_duckdb(…)`: registered by its type, as GX's own SQLite source is."""
+
+    type: Literal["duckdb"] = "duckdb"
+
+    @property
+    def execution_engine_type(self) -> type[SqlAlchemyExecutionEngine]:
+        return OneConnection
+
+
+def expectations(table: dict[str, Any]) -> list[Any]:
+    """Expectations of one published table, from the request's plain description."""
+    found: list[Any] = [
+        gxe.ExpectTableRowCountToEqual(value=table["rows"], meta={"rule": "ROWS"}),
+        gxe.ExpectTableColumnsToMatchOrderedList(column_list=table["columns"], meta={"rule": "COLUMNS"}),
+    ]
+    key = table["key"]
+    if len(key) == 1:
+        found.append(gxe.ExpectColumnValuesToBeUnique(column=key[0], meta={"rule": "KEY"}))
+    elif key:
+        found.append(gxe.ExpectCompoundColumnsToBeUnique(column_list=key, meta={"rule": "KEY"}))
+    for check in table["checks"]:
+        expectation = _of_rule(check)
+        if expectation is not None:
+            found.append(expectation)
+    return found
+
+
+def _of_rule(check: dict[str, Any]) -> Any | None:
+    meta = {"rule": check["rule"], "ours": check["failed"]}
+    column = check["field"]
+    # 0 for a flag: GX counts, and the caller compares; 1 for the rest: not one row may fail.
+    mostly = 0.0 if check["severity"] == "flag" else 1.0
+    match check["kind"]:
+        case "required":
+            return gxe.ExpectColumnValuesToNotBeNull(column=column, mostly=mostly, meta=meta)
+        case "in_set":
+            return gxe.ExpectColumnValuesToBeInSet(
+                column=column, value_set=check["values"], mostly=mostly, meta=meta
+            )
+        case "between":
+            low, high = check.get("low"), check.get("high")
+            return gxe.ExpectColumnValuesToBeBetween(
+                column=column,
+                min_value=None if low is None else float(low),
+                max_value=None if high is None else float(high),
+                mostly=mostly,
+                meta=meta,
+            )
+        case _:
+            return None
+
+
+def judge(request: dict[str, Any]) -> dict[str, Any]:
+    """Run both suites of every database; a suite that cannot run is an error, never a pass."""
+    context = gx.get_context(mode="ephemeral")
+    context.variables.progress_bars = {"globally": False}
+    catalogue = Path(request["scratch"]) / "gate.duckdb"
+    catalogue.unlink(missing_ok=True)
+    with duckdb.connect(str(catalogue)) as con:
+        for table in request["tables"]:
+            path = table["path"].replace("'", "''")
+            con.execute(f"CREATE VIEW {_view(table)} AS SELECT * FROM read_parquet('{path}')")
+    published = context.data_sources.add_duckdb(
+        name="published", connection_string=f"duckdb:///{catalogue}"
+    )
+    frames = context.data_sources.add_pandas("metrics")
+    results = []
+    for table in request["tables"]:
+        asset = published.add_table_asset(table["id"], table_name=_view(table))
+        batch = asset.add_batch_definition_whole_table("all")
+        results += _run(context, f"published {table['id']}", table["id"], batch, expectations(table), {})
+    for database, rows in request["metrics"].items():
+        asset = frames.add_dataframe_asset(f"metrics {database}")
+        batch = asset.add_batch_definition_whole_dataframe("all")
+        wanted = [
+            gxe.ExpectColumnMaxToBeBetween(
+                column="value",
+                max_value=row["at_most"],
+                row_condition=f'rule=="{row["rule"]}"',
+                condition_parser="pandas",
+                meta={"rule": row["rule"], "ours": row["value"]},
+            )
+            for row in rows
+        ]
+        parameters = {"dataframe": pd.DataFrame(rows)}
+        results += _run(context, f"metrics {database}", database, batch, wanted, parameters)
+    return {"gx": gx.__version__, "results": results}
+
+
+def _view(table: dict[str, Any]) -> str:
+    """GX would read a dot as "schema.table"."""
+    return str(table["id"]).replace(".", "__")
+
+
+def _run(
+    context: Any, name: str, about: str, batch: Any, wanted: list[Any], parameters: dict[str, Any]
+) -> list[dict[str, Any]]:
+    suite = context.suites.add(gx.ExpectationSuite(name))
+    for expectation in wanted:
+        suite.add_expectation(expectation)
+    definition = context.validation_definitions.add(
+        gx.ValidationDefinition(name=name, data=batch, suite=suite)
+    )
+    outcome = definition.run(batch_parameters=parameters or None, result_format=COUNTS_ONLY)
+    return [_plain(about, one.to_json_dict()) for one in outcome.results]
+
+
+def _plain(about: str, one: dict[str, Any]) -> dict[str, Any]:
+    """One result as we keep it: counts, never values, and whether GX could run it at all."""
+    config, result = one["expectation_config"], one.get("result") or {}
+    meta = config.get("meta") or {}
+    return {
+        "about": about,
+        "rule": meta.get("rule"),
+        "expectation": config["type"],
+        "column": config["kwargs"].get("column"),
+        "success": bool(one["success"]),
+        "raised": _raised(one.get("exception_info") or {}),
+        "element_count": result.get("element_count"),
+        "unexpected_count": result.get("unexpected_count"),
+        "observed": result.get("observed_value") if meta.get("rule") == "ROWS" else None,
+        "ours": meta.get("ours"),
+    }
+
+
+def _raised(info: dict[str, Any]) -> bool:
+    if "raised_exception" in info:
+        return bool(info["raised_exception"])
+    return any(bool(inner.get("raised_exception")) for inner in info.values() if isinstance(inner, dict))
+
+
+def main() -> None:
+    answers = sys.stdout
+    sys.stdout = sys.stderr  # whatever a library prints must not be taken for an answer
+    for line in sys.stdin:
+        path = Path(line.strip())
+        request = json.loads(path.read_text("utf-8"))
+        try:
+            answer = judge(request)
+        except Exception as error:  # the caller withholds everything and says why
+            answer = {"gx": gx.__version__, "error": type(error).__name__, "results": []}
+        path.with_suffix(".result.json").write_text(json.dumps(answer), "utf-8")
+        print("done", file=answers, flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import re
 import stat
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -22,10 +22,12 @@ from datasach.spec.project import Project
 from datasach.spec.source import Options, Source
 from datasach.store.landing import land
 from datasach.store.layout import Layout
-from datasach.store.ledger import FILE_ID_LENGTH, FileRow, Ledger, Offer
+from datasach.store.ledger import FileRow, Ledger, Offer, file_id
 
 SENDER = re.compile(r"[A-Za-z0-9_-]{1,20}")
 MAX_FILE_BYTES = 8 * 2**30
+HEAD = 8192
+"""Bytes of a content that are looked at to recognise it."""
 BATCH_FILES = {"bhyt_envelope": 2_000}
 BATCH_BYTES = {"bhyt_envelope": 48 * 2**20}
 TABULAR_FILES, TABULAR_BYTES = 200, 256 * 2**20
@@ -42,6 +44,7 @@ class FileRef:
     member: str | None
     sender: str
     night: str
+    size: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +55,10 @@ class Batch:
     night: str
     source: str
     files: tuple[FileRef, ...]
+
+    @property
+    def bytes(self) -> int:
+        return sum(ref.size for ref in self.files)
 
 
 def nights_of(inbox: Path, until: date) -> list[Path]:
@@ -126,63 +133,56 @@ def _enter(
     offer = Offer(night, sender, name, size, status.st_mtime_ns, sha256)
     if ledger.offered_before(offer):
         return 0
-    first = ledger.first_offer(sha256)
     number = ledger.enter(offer)
-    if first is not None:
-        ledger.move_offer(number, "DUPLICATE", "SAME_BYTES", duplicate_of=first)
-        for row in ledger.rows(
-            "SELECT file, member FROM files WHERE offer = ?"
-            " UNION SELECT file, member FROM copies WHERE offer = ?",
-            (first, first),
-        ):
-            ledger.add_copy(number, row["member"], row["file"])
-    elif not SENDER.fullmatch(sender):
-        ledger.move_offer(number, "REJECTED", "SENDER_NAME")
-    else:
+    if SENDER.fullmatch(sender):
         _open(project, layout, ledger, number, offer)
+    else:
+        ledger.move_offer(number, "REJECTED", "SENDER_NAME")
     return 1
 
 
 def _open(project: Project, layout: Layout, ledger: Ledger, number: int, offer: Offer) -> None:
-    """Enter the contents of a new file: itself, or each member of the archive it is."""
+    """Enter the contents of a file: itself, or each member of the archive it is. If this sender has sent
+    all of them before in the same channel, the file is a duplicate, whatever it is called now."""
     landed = layout.landed(offer.sha256)
     kind = archives.kind_of(landed)
+    first: int | None = None
     new = 0
     try:
-        if kind == "plain":
-            with landed.open("rb") as handle:
-                head = handle.read(1 << 16)
-            contents: Iterable[tuple[str | None, str, int, bytes]] = [
-                (None, offer.sha256, offer.size, head)
-            ]
-        else:
-            contents = [
-                (member, hashlib.sha256(data).hexdigest(), len(data), data[: 1 << 16])
-                for member, data in archives.members(landed, kind)
-            ]
+        # The whole archive first: one that breaks off in the middle enters nothing.
+        for member, sha256, size, head in list(_contents(landed, kind, offer)):
+            source = _source_of(project, member or offer.path, head, landed if kind == "plain" else None)
+            channel = source.channel if source else None
+            file = file_id(sha256, channel, offer.sender)
+            known = ledger.offer_of(file)
+            if known is not None:
+                first = known if first is None else first
+                ledger.add_copy(number, member, file)
+                continue
+            new += 1
+            row = FileRow(
+                file=file, sha256=sha256, offer=number, member=member, size=size,
+                night=offer.night, sender=offer.sender, channel=channel,
+                source=source.id if source else None,
+            )  # fmt: skip
+            if source is None:
+                row.state, row.code = "REJECTED", "FILE_EMPTY" if size == 0 else "SOURCE_UNKNOWN"
+            ledger.add_file(row)
     except UnreadableExtract as error:
         ledger.move_offer(number, "REJECTED", error.code, error.detail)
         return
-    for member, sha256, size, head in contents:
-        known = ledger.file_of(sha256)
-        if known is not None:
-            ledger.add_copy(number, member, known)
-            continue
-        new += 1
-        row = FileRow(
-            file=sha256[:FILE_ID_LENGTH], sha256=sha256, offer=number, member=member, size=size,
-            night=offer.night, sender=offer.sender,
-        )  # fmt: skip
-        source = _source_of(
-            project, member or offer.path, head, landed if kind == "plain" else None
-        )
-        if source is None:
-            row.state, row.code = "REJECTED", "FILE_EMPTY" if size == 0 else "SOURCE_UNKNOWN"
-        else:
-            row.source, row.channel = source.id, source.channel
-        ledger.add_file(row)
     if new == 0:
-        ledger.move_offer(number, "DUPLICATE", "SAME_CONTENT")
+        ledger.move_offer(number, "DUPLICATE", "SAME_CONTENT", duplicate_of=first)
+
+
+def _contents(landed: Path, kind: str, offer: Offer) -> Iterator[tuple[str | None, str, int, bytes]]:
+    """(member, SHA-256, size, first bytes) of each content of a landed file."""
+    if kind == "plain":
+        with landed.open("rb") as handle:
+            yield None, offer.sha256, offer.size, handle.read(HEAD)
+        return
+    for member, data in archives.members(landed, kind):
+        yield member, hashlib.sha256(data).hexdigest(), len(data), data[:HEAD]
 
 
 def _source_of(project: Project, name: str, head: bytes, landed: Path | None) -> Source | None:
@@ -237,7 +237,7 @@ def waiting(project: Project, layout: Layout, ledger: Ledger) -> list[Batch]:
         kind = "plain" if row["member"] is None and row["sha256"] == row["offer_sha"] else ""
         kind = kind or archives.kind_of(landed)
         group.append(
-            FileRef(row["file"], row["sha256"], landed, kind, row["member"], row["sender"], this[0])
+            FileRef(row["file"], row["sha256"], landed, kind, row["member"], row["sender"], this[0], row["size"])
         )
         weight += int(row["size"])
     if group and key:

@@ -16,6 +16,7 @@ from typing import Any
 
 import duckdb
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from datasach.errors import UnreadableExtract
@@ -196,6 +197,10 @@ def _read_unit(
     refused = None
     if not read:
         return
+    kind = "visit" if set(read) != {"XML0"} else "checkin"
+    if set(read) == {"XML12"}:
+        # A medical assessment belongs to no visit: the number of its minutes is its key.
+        kind, ma_lk = "assessment", _first_value(read["XML12"], "SO_BIEN_BAN")
     if ma_lk is None:
         refused = "KEY_EMPTY"
     elif own_facility is not None and own_facility != facility:
@@ -221,7 +226,7 @@ def _read_unit(
     if refused:
         return
     codes = sorted({*problems.values(), *(code for _, code in unreadable)})
-    if "XML1" not in read and set(read) != {"XML0"}:
+    if "XML1" not in read and kind == "visit":
         codes.append("ENV-007")
     out.units.append(
         (
@@ -229,7 +234,7 @@ def _read_unit(
             unit.number,
             facility,
             ma_lk,
-            "visit" if set(read) != {"XML0"} else "checkin",
+            kind,
             ";".join(sorted(read)),
             _vintage(read),
             ";".join(codes) or None,
@@ -252,6 +257,12 @@ def _key_of(read: dict[str, Any]) -> tuple[str | None, str | None]:
 
 SAYS_FACILITY = frozenset({"XML0", "XML1", "XML13", "XML14", "XML15"})
 """Tables whose MA_CSKCB is the facility that sends (in XML6 it may be another)."""
+
+
+def _first_value(rows: Any, tag: str) -> str | None:
+    tags, cells = rows[0]
+    upper = [t.rpartition("}")[2].upper() for t in tags]
+    return (cells[upper.index(tag)] or "").strip() or None if tag in upper else None
 
 
 @lru_cache(maxsize=4096)
@@ -346,8 +357,8 @@ class _Output:
             path = self.scratch / f"{table_id}.parquet"
             if self._forgotten:
                 table = pq.read_table(path)
-                keep = pa.compute.invert(
-                    pa.compute.is_in(table["_file"], pa.array(sorted(self._forgotten)))
+                keep = pc.invert(
+                    pc.is_in(table["_file"], pa.array(sorted(self._forgotten)))
                 )
                 pq.write_table(table.filter(keep), path, compression="zstd", compression_level=1)
             self._settle(path, self._layout.part("raw", table_id, self._batch))

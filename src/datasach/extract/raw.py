@@ -2,7 +2,7 @@
 
 Columns of a raw part: the table's fields as VARCHAR (blank = null), then
 
-    _file     first 16 hex digits of the content's SHA-256
+    _file     id of the content (store.ledger.file_id)
     _row      1-based number of the row within file and table
     _unit     number of the HOSO in its envelope; null elsewhere
     _line     line, sheet row or element in the file; null in envelopes

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import duckdb
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from datasach.errors import UnreadableExtract
 from datasach.extract import archives
@@ -144,13 +145,13 @@ def _chunks(
     for batch in con.sql(select).to_arrow_reader(CHUNK_ROWS):
         chunk = pa.Table.from_batches([batch])
         result.read[table.id] += chunk.num_rows
-        refused = chunk.filter(pa.compute.is_valid(chunk["_code"]))
+        refused = chunk.filter(pc.is_valid(chunk["_code"]))
         for line, code in zip(
             refused["_line"].to_pylist(), refused["_code"].to_pylist(), strict=True
         ):
             rejects.append((ref.file, table.id, None, line, 1, code))
         result.rejected[table.id] += refused.num_rows
-        kept = chunk.filter(pa.compute.is_null(chunk["_code"]))
+        kept = chunk.filter(pc.is_null(chunk["_code"]))
         size = kept.num_rows
         if size == 0:
             continue

@@ -28,10 +28,10 @@ def plan() -> list[Step]:
     """The steps of a night, each after those it needs."""
     return [
         Step("arrive", Title(vi="Tiếp nhận", en="Arrive"), (), _arrive),
-        Step("extract", Title(vi="Đọc", en="Extract"), ("arrive",), _enter_results, _batches, extract),
+        Step("extract", Title(vi="Đọc", en="Extract"), ("arrive",), _enter_results, _batches, extract, _batch_bytes),
         Step(
             "standardise", Title(vi="Chuẩn hoá", en="Standardise"), ("extract",),
-            _enter_standard, _unstandardised, _standardise_shard,
+            _enter_standard, _unstandardised, _standardise_shard, _raw_bytes,
         ),  # fmt: skip
         Step("reconcile", Title(vi="Đối chiếu", en="Reconcile"), ("standardise",), _reconcile),
         Step("link", Title(vi="Liên kết", en="Link"), ("reconcile",), _link),
@@ -56,6 +56,10 @@ def _arrive(night: Night, _: list[Any], progress: Progress) -> None:
 
 def _batches(night: Night) -> list[Batch]:
     return waiting(night.project, night.layout, night.ledger)
+
+
+def _batch_bytes(night: Night, batch: Batch) -> int:
+    return batch.bytes
 
 
 def _enter_results(night: Night, results: list[BatchResult], progress: Progress) -> None:
@@ -96,6 +100,11 @@ def _unstandardised(night: Night) -> list[tuple[str, dict[str, FileFacts]]]:
         )
         shards.append((batch, {str(row["file"]): FileFacts(*row) for row in rows}))
     return shards
+
+
+def _raw_bytes(night: Night, shard: tuple[str, dict[str, FileFacts]]) -> int:
+    parts = (night.layout.part("raw", table, shard[0]) for table in night.project.tables)
+    return sum(part.stat().st_size for part in parts if part.exists())
 
 
 def _standardise_shard(

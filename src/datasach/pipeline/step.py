@@ -49,3 +49,5 @@ class Step:
     shards: Callable[[Night], list[Any]] | None = None
     work: Callable[..., Any] | None = None
     """Called as work(project, layout, shard)."""
+    weigh: Callable[[Night, Any], int] | None = None
+    """Bytes a shard has to read: a runner starts processes only when there is work for them."""

@@ -23,8 +23,8 @@ from datasach.store.layout import Layout, only_run
 from datasach.store.ledger import Ledger
 from datasach.store.warehouse import Warehouse
 
-MIN_SHARDS_FOR_POOL = 4
-"""Fewer shards are done here: starting a worker costs about a CPU-second of imports."""
+POOL_FROM_BYTES = 32 * 2**20
+"""Less work than this is done here: starting a worker costs about a CPU-second of imports."""
 
 Watcher = Callable[[str, str], None]
 """Told (step name, what it is doing); for progress displays only."""
@@ -90,7 +90,8 @@ def run_shards(night: Night, step: Step, watch: Watcher = lambda *_: None) -> li
     if step.shards is None or step.work is None:
         return []
     shards = step.shards(night)
-    if len(shards) < MIN_SHARDS_FOR_POOL or night.resources.workers < 2:
+    weight = sum(step.weigh(night, shard) for shard in shards) if step.weigh else 0
+    if len(shards) < 2 or weight < POOL_FROM_BYTES or night.resources.workers < 2:
         results = []
         for number, shard in enumerate(shards, 1):
             results.append(step.work(night.project, night.layout, shard))

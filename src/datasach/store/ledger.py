@@ -6,6 +6,7 @@ PUBLISHED → SUPERSEDED. The ledger decides what is done; a runner's own memory
 
 from __future__ import annotations
 
+import hashlib
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -22,7 +23,15 @@ STATES = (
     "RECEIVED", "DUPLICATE", "REJECTED", "QUARANTINED", "VERIFIED",
     "INGESTED", "VALIDATED", "PUBLISHED", "SUPERSEDED",
 )  # fmt: skip
-FILE_ID_LENGTH = 16
+
+
+def file_id(sha256: str, channel: str | None, sender: str) -> str:
+    """Id of a content as one sender sent it in one channel: 16 hex digits.
+
+    The same bytes in the other channel are the other channel's copy of the visits, not a duplicate; and
+    another sender's copy must never stand in for the sender's own (it may have been refused).
+    """
+    return hashlib.sha256(f"{sha256}|{channel or ''}|{sender}".encode()).hexdigest()[:16]
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,11 +129,6 @@ class Ledger:
         sql = "SELECT 1 FROM offers WHERE night = ? AND path = ? AND sha256 = ?"
         return bool(self.rows(sql, (offer.night, offer.path, offer.sha256)))
 
-    def first_offer(self, sha256: str) -> int | None:
-        sql = "SELECT min(offer) FROM offers WHERE sha256 = ? AND duplicate_of IS NULL"
-        found = self.rows(sql, (sha256,))[0][0]
-        return None if found is None else int(found)
-
     def enter(self, offer: Offer) -> int:
         cursor = self._db.execute(
             "INSERT INTO offers (night, sender, path, size, mtime_ns, sha256, run, state)"
@@ -153,9 +157,10 @@ class Ledger:
         )
         self.event(offer, None, state, code)
 
-    def file_of(self, sha256: str) -> str | None:
-        found = self.rows("SELECT file FROM files WHERE sha256 = ?", (sha256,))
-        return str(found[0][0]) if found else None
+    def offer_of(self, file: str) -> int | None:
+        """The offer that first brought this content; None if it is new."""
+        found = self.rows("SELECT offer FROM files WHERE file = ?", (file,))
+        return int(found[0][0]) if found else None
 
     def add_file(self, row: FileRow) -> None:
         names = list(FileRow.__dataclass_fields__)

@@ -16,9 +16,9 @@ CREATE TABLE IF NOT EXISTS offers (           -- one row per file found in an in
     duplicate_of  INTEGER REFERENCES offers,
     UNIQUE (night, path, sha256)
 ) STRICT;
-CREATE TABLE IF NOT EXISTS files (            -- one row per distinct content that is read: a file, or a member of an archive
-    file          TEXT PRIMARY KEY,           -- first 16 hex digits of the SHA-256
-    sha256        TEXT NOT NULL UNIQUE,
+CREATE TABLE IF NOT EXISTS files (            -- one row per content of one sender in one channel: a file, or a member of an archive
+    file          TEXT PRIMARY KEY,           -- 16 hex digits; see store.ledger.file_id
+    sha256        TEXT NOT NULL,
     offer         INTEGER NOT NULL REFERENCES offers,
     member        TEXT,                       -- name inside the archive, null outside
     size          INTEGER NOT NULL,

@@ -12,6 +12,7 @@ unknown_format   something that is not data                         an extra fil
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from .facilities import Country, Facility
@@ -30,20 +31,25 @@ LOSE_ALL = ("truncated_xml", "empty_file", "broken_zip")
 AT_LEAST = 4
 
 
-def victims(country: Country, night: int, share: float) -> dict[int, list[str]]:
-    """Facility → kinds of damage of that night; the kinds take turns from night to night."""
+def victims(
+    country: Country, night: int, share: float, late: Callable[[int], bool]
+) -> dict[int, str]:
+    """Facility → its kind of damage of that night; the kinds take turns from night to night.
+
+    `late` tells whether a facility's files are not sent that night at all: it is passed over.
+    """
     if share <= 0:
         return {}
-    size = len(country.facilities)
-    count = max(AT_LEAST, round(share * size))
-    rng = stream(country.seed, DAMAGE, night)
-    order = rng.permutation(size)
-    found: dict[int, list[str]] = {}
+    facilities = country.facilities
+    count = max(AT_LEAST, round(share * len(facilities)))
+    order = stream(country.seed, DAMAGE, night).permutation(len(facilities)).tolist()
+    found: dict[int, str] = {}
     for n in range(count):
         kind = KINDS[(night * AT_LEAST + n) % len(KINDS)]
-        able = [int(i) for i in order if can(country.facilities[int(i)], kind)]
-        if able:
-            found.setdefault(able[n % len(able)], []).append(kind)
+        able = (i for i in order if i not in found and can(facilities[i], kind) and not late(i))
+        victim = next(able, None)
+        if victim is not None:
+            found[victim] = kind
     return found
 
 
@@ -58,22 +64,16 @@ def can(facility: Facility, kind: str) -> bool:
     return True
 
 
-def lost(kinds: list[str], facility: Facility) -> bool:
-    """Was a whole file of the facility lost, so that it sends a good copy?"""
-    return any(kind in LOSE_ALL for kind in kinds)
-
-
 def deliver(
     saved: NightTruth, facility: Facility, channel: str, envelopes: list[Envelope],
-    broken: list[str],
+    kind: str,
 ) -> None:  # fmt: skip
     """Save a channel's envelopes; damage hits the first file of the coordination channel."""
-    kinds = [kind for kind in broken if channel == "DPDL" and kind in ENVELOPE_KINDS]
+    spoils = channel == "DPDL" and kind in ENVELOPE_KINDS
     for n, envelope in enumerate(envelopes):
-        if n or not kinds:
+        if n or not spoils:
             saved.save(facility.code, envelope.name, envelope.data, envelope.written)
             continue
-        kind = kinds[0]
         data, name, written = envelope.data, envelope.name, envelope.written
         if kind == "truncated_xml":
             data, written = data[: len(data) * 3 // 5], Written()
@@ -115,10 +115,10 @@ def _remember(written: Written, field: str, kind: str) -> None:
 
 
 def deliver_table(
-    saved: NightTruth, sender: str, name: str, data: bytes, written: Written, broken: list[str]
+    saved: NightTruth, sender: str, name: str, data: bytes, written: Written, kind: str
 ) -> None:
     """Save an exchange extract; a broken one loses the end of its last line."""
-    if "broken_csv" in broken and name.startswith("TIEMCHUNG"):
+    if kind == "broken_csv" and name.startswith("TIEMCHUNG"):
         text = data.rstrip(b"\r\n")
         start = text.rfind(b"\n") + 1
         data = text[: start + (len(text) - start) // 2] + b"\r\n"
@@ -129,9 +129,9 @@ def deliver_table(
     saved.save(sender, name, data, written)
 
 
-def strays(run: _Run, saved: NightTruth, facility: Facility, night: int, broken: list[str]) -> None:
+def strays(run: _Run, saved: NightTruth, facility: Facility, night: int, kind: str) -> None:
     """Files that do not belong: another facility's envelope, and something that is not data."""
-    if "wrong_facility" in broken:
+    if kind == "wrong_facility":
         others = run.country.facilities
         other = others[(facility.index + 1) % len(others)]
         visits = [v for v in run.builder.visits(other.index, night) if v.only != "BHXH"][:1]
@@ -140,7 +140,7 @@ def strays(run: _Run, saved: NightTruth, facility: Facility, night: int, broken:
                 facility.code, envelope.name, envelope.data, Written(), kind="stray",
                 detail="wrong_facility",
             )  # fmt: skip
-    if "unknown_format" in broken:
+    if kind == "unknown_format":
         text = "Báo cáo tuần (hư cấu), không phải dữ liệu.\n" * 8
         saved.save(
             facility.code, f"BAOCAO_{facility.code}_{day_text(night)}.docx", text.encode(),

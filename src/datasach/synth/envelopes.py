@@ -242,7 +242,9 @@ def encoded(text: str, encoding: str, errors: str = "xmlcharrefreplace") -> byte
     """Bytes in one of the four encodings; windows-1258 gets base letters and combining tones."""
     if encoding != "windows-1258":
         return text.encode(encoding)
-    return text.translate(_windows_1258()).encode("cp1258", errors)
+    if not text.isascii():
+        text = text.translate(_windows_1258())
+    return text.encode("cp1258", errors)
 
 
 @lru_cache(maxsize=1)

@@ -49,7 +49,14 @@ COLUMNS = {
     "mch_population.child_growth": "ma_theo_doi ho_ten ngay_sinh gioi_tinh so_cccd ho_ten_me so_cccd_me "
     "dien_thoai matinh_cu_tru maxa_cu_tru ma_cskcb ngay_do can_nang chieu_cao",
 }
-NAMES = {table: tuple(names.split()) for table, names in COLUMNS.items()}
+
+
+def words(text: str) -> tuple[str, ...]:
+    """Column names written as one line."""
+    return tuple(text.split())
+
+
+NAMES = {table: words(names) for table, names in COLUMNS.items()}
 # A second spelling, as workbooks and exports of some vendors have it (datasets/_sources/*.yaml).
 HEADINGS = {
     "ma_cskcb": "Mã cơ sở KCB", "ma_lk": "Mã LK", "ho_ten": "Họ tên", "ngay_sinh": "Ngày sinh",
@@ -71,8 +78,10 @@ HEADINGS = {
     "den_ngay": "Đến ngày",
 }  # fmt: skip
 DATES = frozenset(
-    "ngay_khoi_phat ngay_nhap_vien ngay_tiem ngay_ct ngay_kinh_cuoi ngay_du_sinh ngay_sinh_con "
-    "ngay_do ngay_ban tu_ngay den_ngay".split()
+    words(
+        "ngay_khoi_phat ngay_nhap_vien ngay_tiem ngay_ct ngay_kinh_cuoi ngay_du_sinh ngay_sinh_con "
+        "ngay_do ngay_ban tu_ngay den_ngay"
+    )
 )
 TIMES = frozenset(("ngay_bao_cao", "thoi_diem_tu_vong", "ngay_ke", "ngay_gui"))
 IDENTITY = ("ho_ten", "ngay_sinh", "gioi_tinh", "so_cccd", "ma_the_bhyt", "dien_thoai",

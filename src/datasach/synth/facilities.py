@@ -88,7 +88,7 @@ HABITS = (
     Habit("gzip", packing="gz", lines=True),
     Habit("alone", alone=True),
 )  # fmt: skip
-HABIT_WEIGHTS = np.array([30, 10, 5, 8, 2, 3, 4, 6, 4, 8, 8, 12], dtype=float)
+HABIT_WEIGHTS = np.array([34, 12, 5, 9, 2, 3, 4, 6, 4, 8, 8, 5], dtype=float)
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +147,7 @@ class Country:
                 self.feeders[facility].append(area)
         self.canary = canary(self.facilities[0].area.wards[0])
         self.total_weight = sum(f.level.weight for f in self.facilities)
-        self.block = lru_cache(maxsize=192)(self._block)
+        self.block = lru_cache(maxsize=256)(self._block)
         self.staff = lru_cache(maxsize=256)(self._staff)
 
     def _facility(self, index: int, count: int, families: int) -> Facility:

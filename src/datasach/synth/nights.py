@@ -24,7 +24,7 @@ from .facilities import Country, Facility
 from .mess import Mess, register
 from .papers import assessment, check_in
 from .people import LATE, stream
-from .plan import Planner, day_text
+from .plan import Planned, Planner, day_text
 from .reference import load
 from .truth import NightTruth, Summary, Written
 from .visits import Builder, Visit
@@ -120,15 +120,18 @@ class _Run:
         else:
             registers.send_updates(self.country, saved, night, self.first)
         streams = registers.AuthorityStreams(self.country, saved, night)
-        broken = damage.victims(self.country, night, self.damaged)
-        repaired = (
-            damage.victims(self.country, night - 1, self.damaged) if night > self.first else {}
-        )
+        broken = self.victims(night)
+        repaired = self.victims(night - 1) if night > self.first else {}
         for index in self._order():
             facility = self.country.facilities[index]
-            self._facility(saved, facility, night, streams, broken.get(index, []))
-            self._history(saved, facility, night, repaired.get(index, []))
+            self._facility(saved, facility, night, streams, broken.get(index, ""))
+            self._history(saved, facility, night, repaired.get(index, ""))
         streams.close()
+
+    def victims(self, night: int) -> dict[int, str]:
+        return damage.victims(
+            self.country, night, self.damaged, lambda i: any(self.delays(i, night).values())
+        )
 
     def _order(self) -> list[int]:
         """A hospital right after those that refer to it, so that their plans are still at hand."""
@@ -140,7 +143,7 @@ class _Run:
 
     def _facility(
         self, saved: NightTruth, facility: Facility, night: int,
-        streams: registers.AuthorityStreams, broken: list[str],
+        streams: registers.AuthorityStreams, broken: str,
     ) -> None:  # fmt: skip
         """Everything of tonight: envelopes of both channels, check-ins, exchange files."""
         visits = list(self.builder.visits(facility.index, night))
@@ -202,7 +205,7 @@ class _Run:
             written = Written()
             self._describe(written, channel, [v for _, v in part], writer)
             if habit.packing == "gz":
-                yield Envelope(f"{name}.gz", gzip.compress(data, 6, mtime=0), written)
+                yield Envelope(f"{name}.gz", gzip.compress(data, 1, mtime=0), written)
             else:
                 yield Envelope(name, data, written)
         if archive:
@@ -303,9 +306,7 @@ class _Run:
         channel = "BHXH" if draws[1] < 0.5 else "DPDL"
         return {c: (1 + int(draws[2] * 2)) if late and c == channel else 0 for c in CHANNELS}
 
-    def _history(
-        self, saved: NightTruth, facility: Facility, night: int, repaired: list[str]
-    ) -> None:
+    def _history(self, saved: NightTruth, facility: Facility, night: int, repaired: str) -> None:
         """Late files, corrections and withdrawals, re-deliveries, good copies of broken files."""
         index = facility.index
         for back in (1, 2):
@@ -331,18 +332,20 @@ class _Run:
 
     def _corrections(self, saved: NightTruth, facility: Facility, night: int) -> None:
         yesterday = night - 1
-        again, taken_back = [], []
-        late = any(self.delays(facility.index, yesterday).values())
         # A facility whose files are still on their way has nothing to correct yet.
-        if late:
+        if any(self.delays(facility.index, yesterday).values()):
             return
-        for visit in self.builder.visits(facility.index, yesterday):
-            draw = visit.planned.draws[3]
-            if visit.planned.kind == "canary":
-                continue
-            if draw < self.mess.resubmitted:
+        resubmitted, withdrawn = self.mess.resubmitted, 1 - self.mess.withdrawn
+
+        def again_tonight(planned: Planned) -> bool:
+            draw = planned.draws[3]
+            return planned.kind != "canary" and (draw < resubmitted or draw > withdrawn)
+
+        again, taken_back = [], []
+        for visit in self.builder.visits(facility.index, yesterday, again_tonight):
+            if visit.planned.draws[3] < resubmitted:
                 again.append(self.builder.corrected(visit))
-            elif draw > 1 - self.mess.withdrawn and visit.only != "DPDL" and visit.desk.card:
+            elif visit.only != "DPDL" and visit.desk.card:
                 taken_back.append(self.builder.withdrawn(visit))
         for visits, kind, mark in ((again, "correction", "_DC"), (taken_back, "withdrawal", "_TH")):
             envelopes = self.envelopes(facility, visits, night, mark)
@@ -354,29 +357,27 @@ class _Run:
                     )  # fmt: skip
 
     def _sent_again(
-        self, saved: NightTruth, facility: Facility, night: int, repaired: list[str], draw: float
+        self, saved: NightTruth, facility: Facility, night: int, broken: str, draw: float
     ) -> None:
         """Yesterday's envelopes once more: the good copy of a broken file, or the same bytes."""
         then = night - 1
-        visits = list(self.builder.visits(facility.index, then))
-        envelopes = self.envelopes(facility, visits, then)
+        envelopes = self.envelopes(facility, list(self.builder.visits(facility.index, then)), then)
         delays = self.delays(facility.index, then)
+        sent = {c: held[0] for c, held in envelopes.items() if held and not delays[c]}
         event = Day.fromordinal(then)
-        for channel in CHANNELS:
-            if delays[channel] or not envelopes[channel]:
-                continue
-            sent = envelopes[channel][0]
-            if channel == "DPDL" and damage.lost(repaired, facility):
-                stem, dot, ending = sent.name.partition(".")
-                saved.save(
-                    facility.code, f"{stem}_GUILAI{dot}{ending}", sent.data, sent.written,
-                    kind="repaired", detail=sent.name, event_night=event,
-                )  # fmt: skip
-            elif not repaired and channel == ("BHXH" if draw < 0.5 else "DPDL"):
-                saved.save(
-                    facility.code, sent.name.replace(".", " (1).", 1), sent.data, Written(),
-                    kind="redelivery", detail=sent.name, event_night=event,
-                )  # fmt: skip
+        if broken in damage.LOSE_ALL and "DPDL" in sent:
+            good = sent["DPDL"]
+            stem, dot, ending = good.name.partition(".")
+            saved.save(
+                facility.code, f"{stem}_GUILAI{dot}{ending}", good.data, good.written,
+                kind="repaired", detail=good.name, event_night=event,
+            )  # fmt: skip
+        elif sent and not broken:
+            same = sent[min(sent) if draw < 0.5 else max(sent)]
+            saved.save(
+                facility.code, same.name.replace(".", " (1).", 1), same.data, Written(),
+                kind="redelivery", detail=same.name, event_night=event,
+            )  # fmt: skip
 
 
 def zipped(members: list[tuple[str, bytes]]) -> bytes:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from .clinic import HIV, TUBERCULOSIS
 from .mess import Registered
-from .people import Person, citizen_id
+from .people import Person, citizen_id, scrambled
 from .plan import day_text
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ def newborn(mother: Person, born: int, minute: int, number: int, draws: list[flo
         year_only=False,
         citizen_id=citizen_id(province, sex, day.year, serial),
         old_id="",
-        insurance_number=f"{mother.insurance_number[:2]}{(serial * 61_803_401) % 100_000_000:08d}",
+        insurance_number=f"{mother.insurance_number[:2]}{scrambled(serial, 'insurance'):08d}",
         phone=mother.phone,
         family_phone=mother.phone,
         insured=True,

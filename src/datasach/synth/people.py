@@ -19,6 +19,7 @@ from __future__ import annotations
 import datetime
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -26,6 +27,7 @@ import numpy.typing as npt
 from .reference import ETHNIC_SHARES, SEX_PREFIXES, Floats, Ints, Pool, Reference, Ward, region
 
 Day = datetime.date
+IntOrInts = TypeVar("IntOrInts", int, Ints)
 FAMILIES_PER_BLOCK = 200
 PLACES = 8
 FATHER, MOTHER, CHILD, TWIN, GRANDMOTHER, GRANDFATHER = 0, 1, 2, 5, 6, 7
@@ -47,6 +49,21 @@ STREETS = ("Trần Hưng Đạo", "Lê Lợi", "Nguyễn Huệ", "Hai Bà Trưng
 CANARY_NAME = "Khổng Thị Canarixyz"
 CANARY_ID = "079187999137"
 CANARY_PHONE = "0999000137"
+
+
+# number → (number × factor + offset) mod size: a bijection, because factor and size share no divisor.
+SCRAMBLES = {
+    "citizen": (618_037, 271_829, 1_000_000),
+    "insurance": (61_803_401, 31_415_927, 100_000_000),
+    "old": (6_180_341, 161_803, 10_000_000),
+    "phone": (210_132_139, 57_721_566, len(MOBILE) * 10_000_000),
+}
+
+
+def scrambled(number: IntOrInts, kind: str) -> IntOrInts:
+    """Digits of an invented identifier from a person's number; for one number or a column."""
+    factor, offset, size = SCRAMBLES[kind]
+    return (number * factor + offset) % size
 
 
 def stream(seed: int, *key: int) -> np.random.Generator:
@@ -208,8 +225,8 @@ class Block:
             born=born,
             year_only=bool(draws[7] < (0.08 if born.year < 1960 else 0.02)),
             citizen_id=self._citizen_id(at),
-            old_id=f"{int(draws[8] * 40):02d}{(number * 6_180_341 + 161_803) % 10_000_000:07d}",
-            insurance_number=f"{ward.old_province}{(number * 61_803_401 + 31_415_927) % 100_000_000:08d}",
+            old_id=f"{int(draws[8] * 40):02d}{scrambled(number, 'old'):07d}",
+            insurance_number=f"{ward.old_province}{scrambled(number, 'insurance'):08d}",
             phone=_mobile(number),
             family_phone=_mobile(self.first + mother),
             ward=ward,
@@ -254,13 +271,12 @@ BLOOD = ("O", "O", "O", "O", "A", "A", "B", "B", "B", "AB")
 def citizen_id(province: str, sex: int, year: int, number: int) -> str:
     """Province of birth, century and sex, year, and the person's number scrambled."""
     century = (year // 100 - 19) * 2 + (sex == 2)
-    return f"{province}{century}{year % 100:02d}{(number * 618_037 + 271_829) % 1_000_000:06d}"
+    return f"{province}{century}{year % 100:02d}{scrambled(number, 'citizen'):06d}"
 
 
 def _mobile(number: int) -> str:
-    size = len(MOBILE) * 10_000_000
-    spread = (number * 210_132_139 + 57_721_566) % size
-    return f"{MOBILE[spread // 10_000_000]}{spread % 10_000_000:07d}"
+    prefix, rest = divmod(scrambled(number, "phone"), 10_000_000)
+    return f"{MOBILE[prefix]}{rest:07d}"
 
 
 def _house(draws: Floats) -> str:

@@ -25,7 +25,8 @@ import numpy as np
 import numpy.typing as npt
 
 from .facilities import Country, Facility
-from .people import MOTHER, PLACES, PLAN, TONIGHT, Floats, Ints, Person, stream
+from .people import MOTHER, PLACES, PLAN, TONIGHT, Person, stream
+from .reference import Floats, Ints
 
 DRAWS = 120  # uniforms of one visit: 0-9 the plan, 10-44 the desk, 45… the content
 OF_DESK, OF_CONTENT = 10, 45
@@ -113,8 +114,10 @@ class Planner:
         walk_in: int, admitted: int, births: int,
     ) -> tuple[list[Ref], list[Ref], list[Ref]]:  # fmt: skip
         """People for tonight, drawn by need of care, without replacement; fewer if too few live."""
-        pools: tuple[list[Ref], list[Ref], list[Ref]] = ([], [], [])
-        needs: tuple[list[Floats], list[Floats]] = ([], [])
+        blocks: list[tuple[int, int]] = []
+        needs: list[Floats] = []
+        pools: tuple[list[Ints], list[Ints], list[Ints]] = ([], [], [])
+        wanted = (walk_in, admitted, births)
         for seen, (area, number) in enumerate(self._blocks(facility, rng)):
             block = self.country.block(area, number)
             chain = self.country.chains[area]
@@ -122,30 +125,31 @@ class Planner:
             goes = self._tonight(area, number, night)
             fits = block.present & (block.born <= night - 30)
             fits &= (goes == here[0]) if len(here) == 1 else np.isin(goes, here)
-            due = (night + block.phase) % 14 == 0
-            age = (night - block.born) / 365.2425
-            delivers = fits & due & (block.sex == 2) & (age > 18) & (age < 43) & block.for_wards
-            delivers &= np.arange(len(fits)) % PLACES == MOTHER
-            admissible = fits & due & block.for_wards & ~delivers
-            for pool, mask in (
-                (0, fits & ~block.for_wards), (1, admissible), (2, delivers),
-            ):  # fmt: skip
-                found = np.flatnonzero(mask)
-                pools[pool].extend((area, number, at) for at in found.tolist())
-                if pool < 2:
-                    needs[pool].append(block.need[found])
-            enough = len(pools[0]) >= 1.3 * walk_in and len(pools[1]) >= 1.2 * admitted
-            if (enough and seen >= 3 and len(pools[2]) >= births) or seen >= 48:
+            due = np.flatnonzero(fits & block.for_wards & ((night + block.phase) % 14 == 0))
+            age = (night - block.born[due]) / 365.2425
+            mothers = (due % PLACES == MOTHER) & (age > 18) & (age < 43)
+            blocks.append((area, number))
+            needs.append(block.need)
+            pools[0].append(np.flatnonzero(fits & ~block.for_wards))
+            pools[1].append(due[~mothers])
+            pools[2].append(due[mothers])
+            have = [sum(map(len, pool)) for pool in pools]
+            enough = have[0] >= 1.3 * walk_in and have[1] >= 1.2 * admitted and have[2] >= births
+            if (enough and seen >= 2) or seen >= 48:
                 break
-        picked = []
-        for pool, wanted in ((0, walk_in), (1, admitted)):
-            need = np.concatenate(needs[pool]) if needs[pool] else np.zeros(0)
+        picked: list[list[Ref]] = []
+        for pool, count in zip(pools, wanted, strict=True):
             # Efraimidis and Spirakis: the largest u^(1/w) are a weighted sample without replacement.
-            keys = rng.random(len(need)) ** (1 / np.maximum(need, 1e-9))
-            order = np.argsort(-keys, kind="stable")[:wanted]
-            picked.append([pools[pool][i] for i in order.tolist()])
-        order = rng.permutation(len(pools[2]))[:births]
-        return picked[0], picked[1], [pools[2][i] for i in order.tolist()]
+            need = np.concatenate([n[at] for n, at in zip(needs, pool, strict=True)])
+            keys = rng.random(len(need)) ** (1 / need)
+            order = np.argsort(-keys, kind="stable")[:count]
+            starts = np.cumsum([0, *map(len, pool)])
+            refs = []
+            for at in order.tolist():
+                which = int(np.searchsorted(starts, at, side="right")) - 1
+                refs.append((*blocks[which], int(pool[which][at - starts[which]])))
+            picked.append(refs)
+        return picked[0], picked[1], picked[2]
 
     def _blocks(self, facility: Facility, rng: np.random.Generator) -> Iterator[tuple[int, int]]:
         """Own blocks and those of the areas below, in turn; repeatable for one stream."""

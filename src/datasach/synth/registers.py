@@ -8,49 +8,45 @@ departments (SYT) send lists of beneficiaries; each facility sends its devices.
 from __future__ import annotations
 
 import datetime
-import hashlib
 import io
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from . import books
 from .clinic import drugs
-from .envelopes import encoded
-from .extracts import HEADINGS, as_csv, as_workbook, identity
+from .extracts import as_csv, as_workbook, identity, words
 from .facilities import Country, Facility, Habit
-from .mess import Mess, card_of, register
+from .mess import Mess, Planted, register
 from .people import EXTRACT, Person, stream
 from .plan import day_text
 from .truth import NightTruth, Written
 from .visits import Visit
 
 Row = tuple[str, ...]
-BOOK_ROWS_PER_GROUP = 131_072
 DEVICES = {
     "HH": ("Máy xét nghiệm huyết học", "B"), "SH": ("Máy xét nghiệm sinh hóa", "B"),
     "NT": ("Máy xét nghiệm nước tiểu", "B"), "MD": ("Máy xét nghiệm miễn dịch", "C"),
     "XQ": ("Máy chụp X-quang", "C"), "SA": ("Máy siêu âm", "B"),
     "CT": ("Máy chụp cắt lớp vi tính", "C"), "DT": ("Máy điện tim", "B"),
 }  # fmt: skip
-FACILITY = ("ma_cskcb ma_cskcb_cu ma_lien_thong gln ten_cskcb so_giay_phep hang cap loai_hinh matinh "
-            "maxa dia_chi trang_thai ngay_hieu_luc ngay_het_hieu_luc").split()  # fmt: skip
-PRACTITIONER = ("so_gphn ho_ten ngay_sinh gioi_tinh so_cccd dien_thoai chuc_danh pham_vi ma_cskcb "
-                "thoi_gian_lam_viec ngay_cap ngay_het_han ma_lien_thong trang_thai").split()  # fmt: skip
-DRUG = ("so_dang_ky so_dang_ky_cu ma_hoat_chat ten_thuoc hoat_chat ham_luong dang_bao_che duong_dung "
+FACILITY = words("ma_cskcb ma_cskcb_cu ma_lien_thong gln ten_cskcb so_giay_phep hang cap loai_hinh matinh "
+            "maxa dia_chi trang_thai ngay_hieu_luc ngay_het_hieu_luc")  # fmt: skip
+PRACTITIONER = words("so_gphn ho_ten ngay_sinh gioi_tinh so_cccd dien_thoai chuc_danh pham_vi ma_cskcb "
+                "thoi_gian_lam_viec ngay_cap ngay_het_han ma_lien_thong trang_thai")  # fmt: skip
+DRUG = words("so_dang_ky so_dang_ky_cu ma_hoat_chat ten_thuoc hoat_chat ham_luong dang_bao_che duong_dung "
         "don_vi_tinh nha_san_xuat nuoc_san_xuat phan_loai gia_ke_khai ngay_hieu_luc ngay_het_han "
-        "trang_thai").split()  # fmt: skip
-DEVICE = ("ma_may ma_cskcb ten_thiet_bi model serial so_luu_hanh loai ngay_kiem_dinh "
-          "ngay_het_kiem_dinh trang_thai").split()  # fmt: skip
-BOOK = ("ma_so_sskdt so_cccd ho_ten ngay_sinh gioi_tinh ma_the_bhyt nhom_mau di_ung benh_man_tinh "
-        "matinh_cu_tru maxa_cu_tru dien_thoai ma_cskcb ngay_tao ngay_cap_nhat").split()  # fmt: skip
-BENEFICIARY = ("ma_ho_so ho_ten ngay_sinh gioi_tinh so_cccd ma_the_bhyt dien_thoai matinh_cu_tru "
+        "trang_thai")  # fmt: skip
+DEVICE = words("ma_may ma_cskcb ten_thiet_bi model serial so_luu_hanh loai ngay_kiem_dinh "
+          "ngay_het_kiem_dinh trang_thai")  # fmt: skip
+BENEFICIARY = words("ma_ho_so ho_ten ngay_sinh gioi_tinh so_cccd ma_the_bhyt dien_thoai matinh_cu_tru "
                "maxa_cu_tru nhom_doi_tuong dang_khuyet_tat muc_do_khuyet_tat so_quyet_dinh tu_ngay "
-               "den_ngay").split()  # fmt: skip
-CHECK = "ma_yeu_cau so_cccd ho_ten ngay_sinh gioi_tinh ket_qua thoi_diem".split()
+               "den_ngay")  # fmt: skip
+CHECK = words("ma_yeu_cau so_cccd ho_ten ngay_sinh gioi_tinh ket_qua thoi_diem")
 PLAIN = Habit("register", separator=";", table_encoding="utf-8-sig")
 
 
@@ -93,7 +89,8 @@ def send_first(country: Country, truth: NightTruth, night: int, mess: Mess) -> N
         truth.save(
             facility.code, f"THIETBI_{facility.code}_{day}.parquet", _devices(facility, night)
         )
-    _send_people(country, truth, night, mess)
+    books.send(country, truth, night, mess)
+    _send_beneficiaries(country, truth, night, mess)
 
 
 def send_updates(country: Country, truth: NightTruth, night: int, first: int) -> None:
@@ -112,15 +109,14 @@ def send_updates(country: Country, truth: NightTruth, night: int, first: int) ->
     block = country.block(facility.index, int(rng.random() * facility.area.blocks))
     living = np.flatnonzero(block.present & (block.born < first))
     chosen = sorted(rng.permutation(living)[:25].tolist())
-    books, written = [], Written()
+    rows, written = [], Written()
     for at in chosen:
-        if block.of_person[at, 3] < 0.88:
+        if block.chance[at] < books.HAVE_A_BOOK:
             person = block.person(at)
-            books.append(_book(person, country, first, night))
-            key = books[-1][0]
-            written.row("ehr_book.book", len(books), key, person, [])
+            rows.append(books.book(person, country, first, night))
+            written.row("ehr_book.book", len(rows), rows[-1][0], person, [])
             truth.person(person)
-    truth.save("C06", f"SSKDT_{day}.parquet", _parquet(BOOK, books), written)
+    truth.save("C06", f"SSKDT_{day}.parquet", _parquet(books.BOOK, rows), written)
 
 
 def _practitioners(country: Country, written: Written) -> Iterator[Row]:
@@ -168,7 +164,7 @@ def _devices(facility: Facility, night: int) -> bytes:
     return _parquet(DEVICE, rows)
 
 
-def _parquet(names: list[str], rows: list[Row]) -> bytes:
+def _parquet(names: Sequence[str], rows: Sequence[Row]) -> bytes:
     columns = list(zip(*rows, strict=True)) if rows else [()] * len(names)
     out = io.BytesIO()
     pq.write_table(pa.table({n: pa.array(c, pa.string()) for n, c in zip(names, columns, strict=True)}),
@@ -176,95 +172,37 @@ def _parquet(names: list[str], rows: list[Row]) -> bytes:
     return out.getvalue()
 
 
-CHRONIC = ("", "", "", "", "I10", "E11.9", "J45.9", "I10;E11.9")
-
-
-def _book(person: Person, country: Country, first: int, updated: int, suffix: str = "") -> Row:
-    on = datetime.date.fromordinal(first)
-    card = ""
-    if person.insured:
-        card = f"{card_of(person, on)[0]}{person.ward.old_province}{person.insurance_number}"
-    old = person.chance * 1000 % 1 < 0.02
-    ward = person.ward
-    born = f"{person.born.year}0000" if person.year_only else f"{person.born:%Y%m%d}"
-    age = person.age(on)
-    return (
-        f"SSK{person.pid[1:]}{suffix}", person.citizen_id, person.name.upper(), born, person.sex,
-        card, person.blood, "Penicilin" if person.chance * 100 % 1 < 0.03 else "",
-        CHRONIC[int(person.chance * 10_000 % 8)] if age > 45 else "",
-        ward.old_province if old else ward.new_province, ward.old_code if old else ward.new_code,
-        person.phone if age >= 16 else person.family_phone, country.facilities[person.area].code,
-        day_text(first - 30 - int(person.chance * 600)), day_text(updated),
-    )  # fmt: skip
-
-
-def _send_people(country: Country, truth: NightTruth, night: int, mess: Mess) -> None:
-    """Health books of most people (one streamed file) and beneficiaries, in one pass over blocks."""
-    name = f"SSKDT_{day_text(night)}.parquet"
-    folder = truth.inbox / truth.night.isoformat() / "C06"
-    folder.mkdir(parents=True, exist_ok=True)
-    schema = pa.schema([(n, pa.string()) for n in BOOK])
-    written, helped = Written(), Written()
-    books: list[Row] = []
+def _send_beneficiaries(country: Country, truth: NightTruth, night: int, mess: Mess) -> None:
+    """One list per province; every second department's workbook holds codes as numbers."""
     lists: dict[str, list[Row]] = {}
-    rows = 0
-    with pq.ParquetWriter(folder / name, schema, compression="zstd") as writer:
-        for person in _everybody(country, night):
-            if person.pid == "CANARY" or person.chance < 0.88:
-                rows += 1
-                books.append(_book(person, country, night, night - 1))
-                written.records.append(
-                    ("ehr_book.book", None, rows, books[-1][0], person.pid, "", 1)
-                )
-                if person.chance * 7919 % 1 < mess.duplicate_book:
-                    rows += 1
-                    books.append(_book(person, country, night, night - 1, "B"))
-                    written.row("ehr_book.book", rows, books[-1][0], person,
-                                [("ma_so_sskdt", "duplicate_book", books[-2][0])])  # fmt: skip
-                if len(books) >= BOOK_ROWS_PER_GROUP:
-                    writer.write_table(_table(schema, books))
-                    books = []
-            if person.chance < 0.015 and person.pid != "CANARY":
-                rows_of = lists.setdefault(person.ward.new_province, [])
-                rows_of.append(_beneficiary(person, night, mess, country))
-                helped.row(
-                    "social_protection.beneficiary", len(rows_of), rows_of[-1][0], person, []
-                )
-        if books:
-            writer.write_table(_table(schema, books))
-    digest = hashlib.sha256()
-    with (folder / name).open("rb") as handle:
-        while chunk := handle.read(1 << 20):
-            digest.update(chunk)
-    size = (folder / name).stat().st_size
-    truth.note("C06", name, digest.hexdigest(), size, written)
-    for n, (province, rows_of) in enumerate(sorted(lists.items())):
-        data = as_workbook(BENEFICIARY, rows_of, numbers=n % 2 == 1)
-        mine = Written(records=[r for r in helped.records if r[3].startswith(f"BT{province}")])
-        truth.save("SYT", f"BTXH_{province}_{day_text(night)}.xlsx", data, mine)
-
-
-def _table(schema: pa.Schema, rows: list[Row]) -> pa.Table:
-    return pa.Table.from_arrays(
-        [pa.array(c, pa.string()) for c in zip(*rows, strict=True)], schema=schema
-    )
-
-
-def _everybody(country: Country, night: int) -> Iterator[Person]:
-    yield country.canary
+    written: dict[str, Written] = {}
     for facility in country.facilities:
         for number in range(facility.area.blocks):
             block = country.block(facility.index, number)
-            for at in np.flatnonzero(block.present & (block.born < night)).tolist():
-                yield block.person(at)
+            helped = block.present & (block.born < night) & (block.chance < 0.015)
+            for at in np.flatnonzero(helped).tolist():
+                person = block.person(at)
+                rows = lists.setdefault(person.ward.new_province, [])
+                values, wrong = _beneficiary(person, night, mess, country)
+                rows.append(tuple(values.get(name, "") for name in BENEFICIARY))
+                written.setdefault(person.ward.new_province, Written()).row(
+                    "social_protection.beneficiary", len(rows), rows[-1][0], person, wrong
+                )
+    for n, (province, rows) in enumerate(sorted(lists.items())):
+        data = as_workbook(BENEFICIARY, rows, numbers=n % 2 == 1)
+        name = f"BTXH_{province}_{day_text(night)}.xlsx"
+        truth.save("SYT", name, data, written[province])
 
 
-def _beneficiary(person: Person, night: int, mess: Mess, country: Country) -> Row:
+def _beneficiary(
+    person: Person, night: int, mess: Mess, country: Country
+) -> tuple[dict[str, str], list[Planted]]:
     on = datetime.date.fromordinal(night)
     rng = stream(country.seed, EXTRACT, 0, int(person.pid[1:]) + 2_000_000)
     home = country.facilities[person.area]
     province = country.reference.provinces[home.province].name
-    who = identity(register(person, on, rng.random(35).tolist(), mess, home, province))
+    desk = register(person, on, rng.random(35).tolist(), mess, home, province)
+    who = identity(desk)
     who["ngay_sinh"] = who["ngay_sinh"][:8]
     disabled = rng.random() < 0.5
     values = {
@@ -275,7 +213,7 @@ def _beneficiary(person: Person, night: int, mess: Mess, country: Country) -> Ro
         "so_quyet_dinh": f"{int(rng.random() * 9000) + 1}/QĐ-UBND", "tu_ngay": "20240101",
         "den_ngay": "",
     }  # fmt: skip
-    return tuple(values.get(name, "") for name in BENEFICIARY)
+    return values, desk.wrong
 
 
 class AuthorityStreams:

@@ -19,6 +19,7 @@ from pathlib import Path
 from types import TracebackType
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from .mess import Planted
@@ -97,6 +98,7 @@ class NightTruth:
         self.rows: dict[str, list[tuple[object, ...]]] = {table: [] for table in SCHEMAS}
         self.writers = {}
         self.known: set[str] = set()
+        self.senders: set[str] = set()
         for table in SCHEMAS:
             path = folder / table / f"{night}.parquet"
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -128,7 +130,9 @@ class NightTruth:
     ) -> str:
         """Write `data` into the inbox and its truth beside it; returns the file's path in the inbox."""
         folder = self.inbox / self.night.isoformat() / sender
-        folder.mkdir(parents=True, exist_ok=True)
+        if sender not in self.senders:
+            folder.mkdir(parents=True, exist_ok=True)
+            self.senders.add(sender)
         (folder / name).write_bytes(data)
         digest = hashlib.sha256(data).hexdigest()
         return self.note(
@@ -168,6 +172,34 @@ class NightTruth:
         summary.records.update([record[0] for record in written.records])
         summary.errors.update([error[3] for error in written.errors])
         return file
+
+    def many(
+        self, table: str, sender: str, file: str, sha: str, before: int, books: pa.Array
+    ) -> None:
+        """Records of a whole row group of health books; their keys hold the person's number."""
+        count = len(books)
+        person = pc.binary_join_element_wise("P", pc.utf8_slice_codeunits(books, 3, 12), "")
+        person = pc.if_else(pc.equal(books, "SSKANARY"), "CANARY", person)
+        fixed = {
+            "night": pa.array([self.night] * count, pa.date32()), "sender": sender, "file": file,
+            "sha": sha, "table": table, "unit": pa.nulls(count, pa.int64()),
+            "row": pa.array(range(before + 1, before + 1 + count), pa.int64()), "record": books,
+            "person": person, "related": "", "version": pa.array([1] * count, pa.int64()),
+        }  # fmt: skip
+        schema = _schema("records")
+        columns = [
+            pa.array([fixed[n]] * count, pa.string()) if isinstance(fixed[n], str) else fixed[n]
+            for n in schema.names
+        ]
+        self._flush("records")
+        self.writers["records"].write_table(pa.Table.from_arrays(columns, schema=schema))
+        self.summary.records[table] += count
+
+    def error(
+        self, sender: str, file: str, table: str, record: str, field: str, kind: str, true: str
+    ) -> None:
+        self._add("errors", [(self.night, sender, file, table, record, field, kind, true)])
+        self.summary.errors[kind] += 1
 
     def person(self, person: Person) -> None:
         if person.pid in self.known:

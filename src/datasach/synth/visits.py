@@ -8,7 +8,7 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 
 from . import bill, papers
@@ -93,8 +93,13 @@ class Builder:
         self.country, self.planner, self.mess = country, planner, mess
         self.names = {code: p.name for code, p in country.reference.provinces.items()}
 
-    def visits(self, index: int, night: int) -> Iterator[Visit]:
-        """All visits that end at the facility on the night, newborn after their mothers."""
+    def visits(
+        self, index: int, night: int, wanted: Callable[[Planned], bool] | None = None
+    ) -> Iterator[Visit]:
+        """All visits that end at the facility on the night, newborn after their mothers.
+
+        With `wanted`, only the visits it is true of are built, and no newborn.
+        """
         # Rare diseases would be missing from a small country: the first hospital sees one of each.
         forced = [HIV, BY_ICD[TUBERCULOSIS]] if index == 0 else []
         for planned in self.planner.visits(index, night):
@@ -103,6 +108,10 @@ class Builder:
                 born = self.planner.person(planned.ref).born.toordinal()
                 if night - born > 18 * 366 and planned.appointment == 0:
                     want = forced.pop()
+            if wanted is not None:
+                if wanted(planned):
+                    yield self.visit(planned, index, night, want)
+                continue
             visit = self.visit(planned, index, night, want)
             yield visit
             for number, child in enumerate(visit.children):
@@ -125,7 +134,7 @@ class Builder:
         stays = kind in ("ward", "birth")
         start = int(draws[47] * 1300) if kind == "emergency" else 420 + int(draws[47] * 520)
         entitlement, level = _entitlement(planned, facility, desk, kind, sick, night)
-        result, discharge = _outcome(planned, kind, sick, draws[49])
+        result, discharge = _outcome(planned, facility, kind, sick, draws[49])
         visit = Visit(
             planned, facility, person, desk, sick, staff[int(draws[46] * len(staff))], kind,
             entitlement, level, days=night - planned.began + 1 if stays else 0,
@@ -246,7 +255,7 @@ class Builder:
             wrong=[item for item in visit.desk.wrong if item[0] != "so_cccd"],
         )  # fmt: skip
         again = replace(
-            visit, desk=visit.desk if visit.kind == "newborn" else desk, rows={}, version=2,
+            visit, desk=desk, rows={}, version=2,
             wrong=[*wrong, *(("*", "XML1", *item) for item in desk.wrong)],
             also=visit.also or ("I10" if visit.disease.icd != "I10" and draw < 0.3 else "K29.7"),
         )  # fmt: skip
@@ -305,13 +314,15 @@ def _entitlement(
     return "1.18", full // 2
 
 
-def _outcome(planned: Planned, kind: str, sick: Disease, draw: float) -> tuple[str, str]:
+def _outcome(
+    planned: Planned, facility: Facility, kind: str, sick: Disease, draw: float
+) -> tuple[str, str]:
     """KET_QUA_DTRI and MA_LOAI_RV."""
     if planned.transfer:
         return ("4" if draw < 0.3 else "3"), ("2" if draw < 0.8 else "5")
     if kind == "ward":
         # Without this a small country might have no death at all in three nights.
-        if planned.link.endswith("I0000") and planned.began % 2 == 0 and draw < 0.9:
+        if facility.index == 0 and planned.link.endswith("I0000") and draw < 0.6:
             return "5", "1"
         if draw < (0.07 if sick.icd in DEADLY else 0.006):
             return "5", "1"

@@ -33,6 +33,7 @@ TCVN3: Final[dict[str, str]] = dict(
 # Capitals with a tone have no byte in TCVN3: "H" fonts draw them. Senders that wrote them anyway
 # used the Latin-1 letter, whose byte is free in the table.
 _FREE_IN_TCVN3: Final = frozenset("ÀÁÃÍÚ")
+_CAPITALS: Final = frozenset("ÈÉÊÌÒÓÔÕÙÝ")
 
 _VNI_MARKS: Final = {
     "a": ("ùøûõïâáàåãäêéèúüë", "áàảãạâấầẩẫậăắằẳẵặ"),
@@ -67,6 +68,9 @@ VNI: Final[dict[str, str]] = _vni_table()
 _VNI_UNIT: Final = re.compile("|".join(sorted(VNI, key=len, reverse=True)))
 # In a dose "5 µg" the µ is a micro sign, not the à of TCVN3.
 _MICRO_UNITS: Final = frozenset({"µg", "µm", "µl", "µL", "µs", "µM", "µmol", "µkat"})
+# Capitals throughout; in "Lý H¹" every small letter is accented, but no capital stands inside.
+_CAPITALS_ONLY: Final = re.compile(r"\S[A-Z]")
+_SMALL: Final = re.compile("[a-z]")
 # "HÃ\xa0 Kim" is à in two bytes; the capital surname in "LÃ\xa0KIM" is not.
 _SPLIT_A: Final = re.compile("Ã\xa0.*[a-z]|[a-z].*Ã\xa0", re.DOTALL)
 _WORD: Final = re.compile(r"[^\s,.;:/()\[\]\-0-9?\"+*_&<>!#%=|]+")
@@ -183,7 +187,12 @@ def _from_tcvn3(text: str) -> Reading | None:
 
 
 def _tcvn3_text(text: str) -> str:
-    return "".join(TCVN3.get(char, char) for char in text)
+    # Where every word starts with a capital, so does this one: "Ý" is the name Ý, not the letter í.
+    is_title = all(word[0].isupper() or word[0] in "¡¢£¤¥¦§" for word in text.split())
+    return "".join(
+        char if is_title and before.isspace() and char in _CAPITALS else TCVN3.get(char, char)
+        for before, char in zip(" " + text, text, strict=False)
+    )
 
 
 def _from_vni(text: str) -> Reading | None:
@@ -210,12 +219,10 @@ def _weighed(
     converted = convert(text)
     if converted == text:
         return None
-    ascii_letters = [char for char in text if char.isascii() and char.isalpha()]
-    if len(ascii_letters) > 1 and all(char.isupper() for char in ascii_letters):
+    if _CAPITALS_ONLY.search(text) and not _SMALL.search(text):
         converted = converted.upper()  # "H" fonts: small bytes drawn as capitals
     certain = possible = 0
-    for word in _WORD.findall(text):
-        read = convert(word)
+    for word, read in zip(_WORD.findall(text), _WORD.findall(convert(text)), strict=True):
         if read == word:
             continue
         # The case of a word is repaired with the whole text, so it is not judged here.

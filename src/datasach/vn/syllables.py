@@ -40,7 +40,7 @@ _RHYMES: Final = frozenset(_RHYME_LIST.split())
 _ONSET: Final = re.compile(r"(?:ngh|ng|nh|gh|gi|kh|ph|th|tr|ch|qu|[bcdđghklmnprstvx])?")
 _WORD_OF_ETHNIC_NAME: Final = re.compile(
     rf"(?:h'|k')?[bcdđghjklmnprstvwxy]{{0,3}}"
-    rf"(?:[iouư]?[{VOWELS}ŏĭŭĕ](?:ch|ng|nh|[chklmnprst])?|[aăâeêi][ouiy]|[oôơuư]i)"
+    rf"(?:[eiouư]?[{VOWELS}ŏĭŭĕ](?:ch|ng|nh|[chklmnprst])?|[aăâeêi][ouiy]|[oôơuư]i)"
 )
 
 

@@ -101,6 +101,7 @@ def test_correct_vietnamese_is_never_damaged(text):
         ("NGUYEÃN VAÊN HOØA", "NGUYỄN VĂN HÒA"),
         ("Thaønh phoá Hoà Chí Minh", "Thành phố Hồ Chí Minh"),
         ("Soá 12 KCN ABC Traàn Phuù", "Số 12 KCN ABC Trần Phú"),
+        ("Kim TrÇn B¶o Ý", "Kim Trần Bảo Ý"),
         ("Haø Noäi", "Hà Nội"),
         ("Nöõ", "Nữ"),
     ],

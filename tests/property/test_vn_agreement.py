@@ -11,7 +11,7 @@ from datasach.vn.legacy import TCVN3, VNI
 from datasach.vn.syllables import LETTERS
 from datasach.vn.text import fold, fold_expr, repair, repair_column
 
-settings.register_profile("datasach", deadline=None, derandomize=True, max_examples=2000)
+settings.register_profile("datasach", deadline=None, derandomize=True, max_examples=150)
 settings.load_profile("datasach")
 
 SYLLABLES = [

@@ -60,6 +60,26 @@ def members(path: Path, kind: str) -> Iterator[tuple[str | None, bytes]]:
         yield None, path.read_bytes()
 
 
+def content(path: Path, kind: str, member: str | None) -> bytes:
+    """One content of a file that `members` listed before.
+
+    Raises UnreadableExtract as `members` does.
+    """
+    if kind != "zip":
+        return next(data for _, data in members(path, kind))
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return _read_member(archive, archive.getinfo(member or ""))
+    except (KeyError, *_BROKEN) as error:
+        raise UnreadableExtract("ARC_CORRUPT", type(error).__name__) from None
+
+
+_BROKEN = (
+    zipfile.BadZipFile, zlib.error, EOFError, OSError, NotImplementedError, RuntimeError, ValueError,
+)  # fmt: skip
+"""What the zip reader raises on files that are not what they say."""
+
+
 def _zip_members(path: Path) -> Iterator[tuple[str, bytes]]:
     try:
         with zipfile.ZipFile(path) as archive:
@@ -78,8 +98,7 @@ def _zip_members(path: Path) -> Iterator[tuple[str, bytes]]:
                 if total > MAX_ARCHIVE_BYTES:
                     raise UnreadableExtract("ARC_BOMB", "archive grows beyond its limit")
                 yield info.filename, content
-    except (zipfile.BadZipFile, zlib.error, EOFError, OSError, NotImplementedError, RuntimeError,
-            ValueError) as error:  # fmt: skip
+    except _BROKEN as error:
         raise UnreadableExtract("ARC_CORRUPT", type(error).__name__) from None
 
 

@@ -97,8 +97,8 @@ def _read_one(project: Project, source: Source, ref: FileRef, out: _Output) -> F
     rejects_before = len(out.rejects)
     try:
         if source.format == "bhyt_envelope":
-            for content in _contents(ref):
-                _read_envelope(project, source, ref, content, out, result)
+            content = archives.content(ref.landed, ref.kind, ref.member)
+            _read_envelope(project, source, ref, content, out, result)
         else:
             _read_tables(project, source, ref, out, result)
     except UnreadableExtract as error:
@@ -109,10 +109,6 @@ def _read_one(project: Project, source: Source, ref: FileRef, out: _Output) -> F
         del out.rejects[rejects_before:]
         out.forget(ref.file)
     return result
-
-
-def _contents(ref: FileRef) -> list[bytes]:
-    return [data for member, data in archives.members(ref.landed, ref.kind) if member == ref.member]
 
 
 # -- envelopes -------------------------------------------------------------------------------------
@@ -318,8 +314,15 @@ class _Output:
             for name, e in project.envelopes.items()
         }
         self.scratch: Path = layout.scratch(f"extract-{batch}")
-        self.con = duckdb.connect(config={"threads": 1, "memory_limit": "2GB"})
-        self.con.execute(f"SET temp_directory = '{self.scratch / 'spill'}'")
+        self._con: duckdb.DuckDBPyConnection | None = None
+
+    @property
+    def con(self) -> duckdb.DuckDBPyConnection:
+        """DuckDB for the readers of tables; envelopes need none."""
+        if self._con is None:
+            self._con = duckdb.connect(config={"threads": 1, "memory_limit": "2GB"})
+            self._con.execute(f"SET temp_directory = '{self.scratch / 'spill'}'")
+        return self._con
 
     def home(self, xml_table: str) -> str | None:
         if xml_table not in self._homes:
@@ -351,7 +354,8 @@ class _Output:
             rows.flush()
         for part in self._parts.values():
             part.close()
-        self.con.close()
+        if self._con is not None:
+            self._con.close()
         written = [table_id for table_id, part in self._parts.items() if part.rows]
         for table_id in written:
             path = self.scratch / f"{table_id}.parquet"

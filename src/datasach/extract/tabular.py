@@ -70,9 +70,7 @@ def _plain_file(ref: FileRef, scratch: Path) -> Path:
     if ref.kind == "plain":
         return ref.landed
     target = scratch / ref.file
-    for member, data in archives.members(ref.landed, ref.kind):
-        if member == ref.member:
-            target.write_bytes(data)
+    target.write_bytes(archives.content(ref.landed, ref.kind, ref.member))
     return target
 
 

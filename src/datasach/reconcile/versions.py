@@ -22,7 +22,7 @@ def settle_versions(warehouse: Warehouse, project: Project) -> None:
     """Reads   standard.*
     Writes  recon.units  one row per HOSO: fate, who replaced it
             recon.<table>  rows of exchange tables that are not current: _file, _row, fate, reason
-            current.<table>  views of the rows that count, with the unit's key (`_key`)
+            current.<table>  the rows that count, with the unit's key (`_key`)
     """
     _units(warehouse, project)
     for table in project.tables.values():
@@ -118,7 +118,7 @@ def _enveloped(warehouse: Warehouse, table: Table) -> None:
     )
     warehouse.execute(
         f"""
-        CREATE OR REPLACE VIEW current.{name} AS
+        CREATE OR REPLACE TABLE current.{name} AS
         SELECT s.*, u.facility || '|' || u.ma_lk AS _key, u.first_night AS _first_night
         FROM standard.{name} s JOIN recon.units u USING (_file, _unit)
         ANTI JOIN recon.{name} r USING (_file, _unit)
@@ -168,7 +168,7 @@ def _keyed(warehouse: Warehouse, table: Table) -> None:
     )
     warehouse.execute(
         f"""
-        CREATE OR REPLACE VIEW current.{name} AS
+        CREATE OR REPLACE TABLE current.{name} AS
         SELECT s.*, {key_text} AS _key, coalesce(f._first_night, s._night) AS _first_night
         FROM standard.{name} s ANTI JOIN recon.{name} r USING (_file, _row)
         LEFT JOIN recon.{name}__first f ON f._key = {key_text}

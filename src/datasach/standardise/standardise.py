@@ -138,12 +138,8 @@ def _chunk(
     changes: _Changes,
 ) -> pl.DataFrame:
     raw = raw.join(facts, on="_file", how="left", maintain_order="left")
-    columns: list[pl.Series] = []
-    for field in table.fields:
-        new, reasons = convert(raw, field, knowledge, order)
-        columns.append(new.alias(field.name))
-        changes.add(raw, table, field.name, reasons, raw.get_column(field.name), new)
-    typed = pl.DataFrame(columns)
+    typed, reasons = convert(raw, table.fields, knowledge, order)
+    changes.add(raw, table, typed, reasons)
     typed = typed.with_columns(_facility(raw, typed, table), _decides(raw, typed, table))
     provenance = raw.select(
         "_file", "_row", "_unit", "_line", "_night", "_sender", "_channel", "_source",
@@ -203,15 +199,23 @@ class _Changes:
         self._waiting = 0
         self._writer: Any = None
 
-    def add(
-        self, raw: pl.DataFrame, table: Table, field: str, reasons: pl.Series, source: pl.Series, new: pl.Series
-    ) -> None:
-        if reasons.null_count() == len(reasons):
+    def add(self, raw: pl.DataFrame, table: Table, typed: pl.DataFrame, reasons: pl.DataFrame) -> None:
+        """`reasons` has a column per field that may have changed."""
+        if reasons.is_empty():
             return
-        found = pl.DataFrame(
-            {"row": pl.int_range(len(reasons), eager=True), "reason": reasons, "source": source, "new": new.cast(pl.String)}
-        ).filter(pl.col("reason").is_not_null())
-        self.add_rows(raw, table, found.with_columns(pl.lit(field).alias("field")))
+        nulls = reasons.null_count().row(0)
+        for field, count in zip(reasons.columns, nulls, strict=True):
+            if count == reasons.height:
+                continue
+            found = pl.DataFrame(
+                {
+                    "row": pl.int_range(reasons.height, eager=True),
+                    "reason": reasons.get_column(field),
+                    "source": raw.get_column(field),
+                    "new": typed.get_column(field),
+                }
+            ).filter(pl.col("reason").is_not_null())
+            self.add_rows(raw, table, found.with_columns(pl.col("new").cast(pl.String), pl.lit(field).alias("field")))
 
     def add_rows(self, raw: pl.DataFrame, table: Table, found: pl.DataFrame) -> None:
         """`found`: row (position in the chunk), field, reason, source, new."""

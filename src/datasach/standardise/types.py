@@ -1,12 +1,12 @@
-"""Logical type → how a column of text becomes a typed column, and why a value changed.
+"""Logical type → how columns of text become typed columns, and why values changed.
 
-`convert` gives, for one field of a raw chunk, the new column and a column of reasons (null = not
-changed in any way worth telling; upper case alone is not).
+All fields of a chunk are converted in one query and their reasons found in a second: a table has up
+to 66 fields, and a query for each would cost more than the work in it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import polars as pl
@@ -40,171 +40,169 @@ class Knowledge:
         )
 
 
-Converted = tuple[pl.Series, pl.Series]
-"""(new column, reasons as String: `;`-separated, null where nothing worth telling changed)."""
-
-
-def convert(raw: pl.DataFrame, field: Field, knowledge: Knowledge, order: dates.Order) -> Converted:
-    """The typed column of `field` and the reasons of its changes, row for row."""
-    sent = raw.get_column(field.name)
-    if sent.null_count() == len(sent):
-        return _empty(field, len(sent)), pl.Series([None], dtype=pl.String).new_from_index(0, len(sent))
-    return _CONVERSIONS[field.type](raw, field, knowledge, order)
-
-
-_DTYPES: dict[str, pl.DataType] = {
+WORDED = frozenset({"text", "name"})
+"""Types whose values are repaired value by value, each with its own reasons."""
+DTYPES: dict[str, pl.DataType] = {
     "integer": pl.Int64(),
     "decimal": pl.Decimal(18, 3),
     "date": pl.Date(),
     "datetime": pl.Datetime("us"),
 }
+WHY = "why:"
 
 
-def _empty(field: Field, size: int) -> pl.Series:
-    return pl.Series(field.name, [None], dtype=_DTYPES.get(field.type, pl.String())).new_from_index(0, size)
+def convert(
+    raw: pl.DataFrame, fields: Sequence[Field], knowledge: Knowledge, order: dates.Order
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """(typed columns by field name, reasons by field name) of a raw chunk, row for row.
+
+    A reason is `;`-separated text, null where nothing worth telling changed: upper case alone is not,
+    nor that a date became a DATE. `unreadable`: something was sent and could not be read.
+    """
+    nulls = raw.select(pl.col(field.name).null_count() for field in fields).row(0)
+    filled = [f for f, count in zip(fields, nulls, strict=True) if count < raw.height]
+    worded = [f for f in filled if f.type in WORDED]
+    plain = [f for f in filled if f.type not in WORDED]
+    new = raw.select(
+        *(_CONVERSIONS[f.type](f, knowledge, order).alias(f.name) for f in plain),
+        *(_extra_reason(f, order).alias(WHY + f.name) for f in plain if f.type in ("date", "birth")),
+    )
+    both = raw.select(pl.col(f.name).alias("sent:" + f.name) for f in plain).hstack(new)
+    reasons = both.select(_reason(f).alias(f.name) for f in plain)
+    for field in worded:
+        value, why = _worded(raw.get_column(field.name), field)
+        new = new.with_columns(value)
+        reasons = reasons.with_columns(why)
+    # `_file` is there only to give the frame its height where every field is blank.
+    typed = raw.select("_file").hstack(new).select(
+        pl.col(f.name)
+        if f in filled
+        else pl.when(pl.col("_file").is_null()).then(None).cast(DTYPES.get(f.type, pl.String())).alias(f.name)
+        for f in fields
+    )
+    return typed, reasons
 
 
-def _column(raw: pl.DataFrame, expr: pl.Expr, name: str) -> pl.Series:
-    return raw.select(expr.alias(name)).get_column(name)
+def _worded(sent: pl.Series, field: Field) -> tuple[pl.Series, pl.Series]:
+    if field.type == "name":
+        parsed = names.parse_column(sent)
+        value = parsed.get_column("full_name")
+    else:
+        parsed = text.repair_column(sent)
+        value = parsed.select(pl.when(pl.col("value") != "").then("value")).to_series()
+    why = parsed.select(
+        pl.when(pl.col("reasons").list.len() > 0).then(pl.col("reasons").list.join(";"))
+    ).to_series()
+    return value.alias(field.name), why.alias(field.name)
 
 
-def _reasons(raw: pl.DataFrame, field: Field, new: pl.Series, reason: str) -> pl.Series:
-    """`reason` where the text changed, `unreadable` where it was lost, `blanks` where only blanks went."""
-    frame = pl.DataFrame({"sent": raw.get_column(field.name), "new": new})
-    bare = pl.col("sent").str.strip_chars()
-    return frame.select(
-        pl.when(bare.is_null() | (bare == ""))
+def _reason(field: Field) -> pl.Expr:
+    """Why the new value of a field differs from what was sent, from the columns of both."""
+    sent, new = pl.col("sent:" + field.name), pl.col(field.name)
+    bare = sent.str.strip_chars()
+    nothing = bare.is_null() | (bare == "")
+    if field.type in ("date", "birth"):
+        return pl.when(~nothing).then(pl.col(WHY + field.name))
+    if field.type in DTYPES:
+        return pl.when(~nothing & new.is_null()).then(pl.lit("unreadable"))
+    return (
+        pl.when(nothing | (new == sent))
         .then(None)
-        .when(pl.col("new").is_null())
+        .when(new.is_null())
         .then(pl.lit("unreadable"))
-        .when(pl.col("new") == pl.col("sent"))
-        .then(None)
-        .when(pl.col("new") == bare)
+        .when(new == bare)
         .then(pl.lit("blanks"))
-        .otherwise(pl.lit(reason))
-    ).to_series()
+        .otherwise(pl.lit(_CHANGED.get(field.type, "form")))
+    )
 
 
-def _lost(raw: pl.DataFrame, field: Field, new: pl.Series) -> pl.Series:
-    """`unreadable` where something was sent and nothing could be read."""
-    frame = pl.DataFrame({"sent": raw.get_column(field.name), "new": new})
-    filled = pl.col("sent").str.strip_chars().str.len_bytes() > 0
-    return frame.select(
-        pl.when(filled & pl.col("new").is_null()).then(pl.lit("unreadable"))
-    ).to_series()
+_CHANGED = {
+    "code": "spreadsheet",
+    "codes": "spreadsheet",
+    "sex": "sex_word",
+    "identifier": "identifier_form",
+    "card": "card_form",
+    "cards": "card_form",
+    "phone": "phone_form",
+    "icd": "icd_form",
+    "icds": "icd_form",
+}
 
 
-def _filled(name: str) -> pl.Expr:
+def _extra_reason(field: Field, order: dates.Order) -> pl.Expr:
+    if field.type == "date":
+        return dates.date_reason(field.name, order)
+    return pl.when(dates.birth_precision(field.name, order).is_null()).then(pl.lit("unreadable"))
+
+
+def _bare(name: str) -> pl.Expr:
     bare = pl.col(name).str.strip_chars()
     return pl.when(bare != "").then(bare)
 
 
-def _key(raw: pl.DataFrame, field: Field, knowledge: Knowledge, order: dates.Order) -> Converted:
-    new = _column(raw, _filled(field.name), field.name)
-    return new, _reasons(raw, field, new, "blanks")
+Conversion = Callable[[Field, Knowledge, dates.Order], pl.Expr]
 
 
-def _text(raw: pl.DataFrame, field: Field, knowledge: Knowledge, order: dates.Order) -> Converted:
-    repaired = text.repair_column(raw.get_column(field.name))
-    new = _column(repaired, pl.when(pl.col("value") != "").then("value"), field.name)
-    why = repaired.select(
-        pl.when(pl.col("reasons").list.len() > 0).then(pl.col("reasons").list.join(";"))
-    ).to_series()
-    return new, why
+def _key(field: Field, knowledge: Knowledge, order: dates.Order) -> pl.Expr:
+    return _bare(field.name)
 
 
-def _name(raw: pl.DataFrame, field: Field, knowledge: Knowledge, order: dates.Order) -> Converted:
-    parsed = names.parse_column(raw.get_column(field.name))
-    why = parsed.select(
-        pl.when(pl.col("reasons").list.len() > 0).then(pl.col("reasons").list.join(";"))
-    ).to_series()
-    return parsed.get_column("full_name").alias(field.name), why
-
-
-def _code(raw: pl.DataFrame, field: Field, knowledge: Knowledge, order: dates.Order) -> Converted:
+def _code(field: Field, knowledge: Knowledge, order: dates.Order) -> pl.Expr:
     known = knowledge.code_lists.get(field.list or "")
     if not known:
-        return _key(raw, field, knowledge, order)
+        return _bare(field.name)
     repair = codes.codes_expr if field.type == "codes" else codes.code_expr
-    new = _column(raw, repair(field.name, known), field.name)
-    return new, _reasons(raw, field, new, "spreadsheet")
+    return repair(field.name, known)
 
 
-def _sex(raw: pl.DataFrame, field: Field, knowledge: Knowledge, order: dates.Order) -> Converted:
-    new = _column(raw, codes.sex_expr(field.name), field.name)
-    return new, _reasons(raw, field, new, "sex_word")
+def _sex(field: Field, knowledge: Knowledge, order: dates.Order) -> pl.Expr:
+    return codes.sex_expr(field.name)
 
 
-def _integer(raw: pl.DataFrame, field: Field, knowledge: Knowledge, order: dates.Order) -> Converted:
-    bare = _filled(field.name).str.replace(r"\.0+\z", "")
+def _integer(field: Field, knowledge: Knowledge, order: dates.Order) -> pl.Expr:
+    bare = _bare(field.name).str.replace(r"\.0+\z", "")
     whole = pl.when(bare.str.contains(r"\A[+-]?[0-9]{1,18}\z")).then(bare)
-    new = _column(raw, whole.cast(pl.Int64, strict=False), field.name)
-    return new, _lost(raw, field, new)
+    return whole.cast(pl.Int64, strict=False)
 
 
-def _decimal(raw: pl.DataFrame, field: Field, knowledge: Knowledge, order: dates.Order) -> Converted:
-    bare = _filled(field.name)
+def _decimal(field: Field, knowledge: Knowledge, order: dates.Order) -> pl.Expr:
+    bare = _bare(field.name)
     number = pl.when(bare.str.contains(r"\A[+-]?[0-9]{1,15}(\.[0-9]*)?\z")).then(bare)
-    new = _column(raw, number.cast(pl.Decimal(18, 3), strict=False), field.name)
-    return new, _lost(raw, field, new)
+    return number.cast(pl.Decimal(18, 3), strict=False)
 
 
-def _date(raw: pl.DataFrame, field: Field, knowledge: Knowledge, order: dates.Order) -> Converted:
-    new = _column(raw, dates.date_expr(field.name, order), field.name)
-    return new, _column(raw, dates.date_reason(field.name, order), "reason")
+def _date(field: Field, knowledge: Knowledge, order: dates.Order) -> pl.Expr:
+    return dates.date_expr(field.name, order)
 
 
-def _datetime(raw: pl.DataFrame, field: Field, knowledge: Knowledge, order: dates.Order) -> Converted:
-    new = _column(
-        raw,
-        # Some fields hold a list of times (XML13); the last is the one the paper speaks of.
-        dates.datetime_expr(field.name, order),
-        field.name,
-    )
-    if new.null_count() > raw.get_column(field.name).null_count():
-        last = raw.select(
-            pl.when(pl.col(field.name).str.contains(";"))
-            .then(pl.col(field.name).str.split(";").list.last())
-            .otherwise(field.name)
-            .alias(field.name)
-        )
-        by_day = dates.date_expr(field.name, order).cast(pl.Datetime("us"))
-        new = new.fill_null(_column(last, pl.coalesce(dates.datetime_expr(field.name, order), by_day), field.name))
-    return new, _lost(raw, field, new)
+def _datetime(field: Field, knowledge: Knowledge, order: dates.Order) -> pl.Expr:
+    """A time; where only a day was sent (NGAY_MIEN_CCT may have 8 characters), its midnight.
+
+    Some papers list several times (XML13): that is no time, and stays unreadable.
+    """
+    by_day = dates.date_expr(field.name, order).cast(pl.Datetime("us"))
+    return pl.coalesce(dates.datetime_expr(field.name, order), by_day)
 
 
-def _birth(raw: pl.DataFrame, field: Field, knowledge: Knowledge, order: dates.Order) -> Converted:
-    """As sent, without blanks; what it means stands in the identity block."""
-    new = _column(raw, _filled(field.name), field.name)
-    precision = _column(raw, dates.birth_precision(field.name, order), "precision")
-    return new, _lost(raw, field, precision)
+def _identifier(field: Field, knowledge: Knowledge, order: dates.Order) -> pl.Expr:
+    return identifiers.value_expr(field.name)
 
 
-def _identifier(raw: pl.DataFrame, field: Field, knowledge: Knowledge, order: dates.Order) -> Converted:
-    new = _column(raw, identifiers.value_expr(field.name), field.name)
-    return new, _reasons(raw, field, new, "identifier_form")
+def _cards(field: Field, knowledge: Knowledge, order: dates.Order) -> pl.Expr:
+    return insurance_card.cards_expr(field.name)
 
 
-def _cards(raw: pl.DataFrame, field: Field, knowledge: Knowledge, order: dates.Order) -> Converted:
-    new = _column(raw, insurance_card.cards_expr(field.name), field.name)
-    return new, _reasons(raw, field, new, "card_form")
+def _phone(field: Field, knowledge: Knowledge, order: dates.Order) -> pl.Expr:
+    return phones.phone_expr(field.name, knowledge.phone_prefixes)
 
 
-def _phone(raw: pl.DataFrame, field: Field, knowledge: Knowledge, order: dates.Order) -> Converted:
-    new = _column(raw, phones.phone_expr(field.name, knowledge.phone_prefixes), field.name)
-    return new, _reasons(raw, field, new, "phone_form")
-
-
-def _icd(raw: pl.DataFrame, field: Field, knowledge: Knowledge, order: dates.Order) -> Converted:
+def _icd(field: Field, knowledge: Knowledge, order: dates.Order) -> pl.Expr:
     """A code that is no code stays, in capitals: a rule must see it."""
-    listed = _column(raw, icd10.list_expr(field.name), field.name)
-    return listed, _reasons(raw, field, listed, "icd_form")
+    return icd10.list_expr(field.name)
 
 
-_CONVERSIONS: dict[str, Callable[[pl.DataFrame, Field, Knowledge, dates.Order], Converted]] = {
+_CONVERSIONS: dict[str, Conversion] = {
     "key": _key,
-    "text": _text,
-    "name": _name,
     "code": _code,
     "codes": _code,
     "integer": _integer,
@@ -212,7 +210,7 @@ _CONVERSIONS: dict[str, Callable[[pl.DataFrame, Field, Knowledge, dates.Order], 
     "date": _date,
     "datetime": _datetime,
     "dates": _key,
-    "birth": _birth,
+    "birth": _key,
     "sex": _sex,
     "identifier": _identifier,
     "card": _cards,

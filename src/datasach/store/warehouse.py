@@ -79,12 +79,15 @@ class Warehouse:
     def __init__(self, layout: Layout, resources: Resources) -> None:
         self.layout = layout
         self.scratch = layout.scratch(f"duckdb-{id(self)}")
+        # A file, so that a nation's rows need not fit in memory; it is gone with the run.
         self.con = duckdb.connect(
+            str(self.scratch / "night.duckdb"),
             config={
                 "threads": resources.threads,
                 "memory_limit": f"{resources.memory_mb}MB",
                 "temp_directory": str(self.scratch),
                 "preserve_insertion_order": True,
+                "checkpoint_threshold": "1TB",
                 "autoinstall_known_extensions": False,
                 "autoload_known_extensions": False,
                 "allow_community_extensions": False,

@@ -113,9 +113,9 @@ def fill(visit: Visit, draws: list[float], head: str) -> None:
         if item.service is None:
             total.supplies += bv
         rows3.append(_service_row(visit, n, item, scope, percent, money))
-    visit.rows["XML1"] = [_summary(visit, total, head, draws[45:54])]
     visit.rows["XML2"] = rows2
     visit.rows["XML3"] = rows3
+    visit.rows["XML1"] = [_summary(visit, total, head, draws[45:54])]
     visit.rows["XML4"] = _results(visit, items, take)
     visit.rows["XML5"] = _notes(visit, take)
 
@@ -334,7 +334,7 @@ def _summary(visit: Visit, total: Total, head: str, draws: list[float]) -> list[
     children = ";".join(str(3400 - 37 * (child.minute % 20)) for child in visit.children)
     kind = (
         "03" if stays or visit.kind == "newborn"
-        else ("08" if len(visit.rows.get("XML3", ())) > 1 else "05") if visit.kind == "chronic"
+        else ("08" if len(visit.rows["XML3"]) > 1 else "05") if visit.kind == "chronic"
         else "01"
     )  # fmt: skip
     visit.attendance = kind

@@ -217,7 +217,7 @@ def send(country: Country, truth: NightTruth, night: int, mess: Mess) -> None:
     with pq.ParquetFile(path) as written:
         for at in range(written.num_row_groups):
             keys = written.read_row_group(at, columns=["ma_so_sskdt"]).column(0).combine_chunks()
-            truth.many("ehr_book.book", "C06", file, digest.hexdigest()[:16], row, keys)
+            truth.many("ehr_book.book", "C06", file, digest.hexdigest(), row, keys)
             row += len(keys)
     for key in _duplicates(path):
         truth.error("C06", file, "ehr_book.book", key, "ma_so_sskdt", "duplicate_book", key[:-1])

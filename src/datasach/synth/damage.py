@@ -76,15 +76,15 @@ def deliver(
             continue
         data, name, written = envelope.data, envelope.name, envelope.written
         if kind == "truncated_xml":
-            data, written = data[: len(data) * 3 // 5], Written()
+            data, written = data[: len(data) * 3 // 5], []
         elif kind == "empty_file":
-            data, written = b"", Written()
+            data, written = b"", []
         elif kind == "broken_zip":
             from .nights import zipped
 
             whole = data if name.endswith(".zip") else zipped([(name, data)])
             stem = name.partition(".")[0]
-            data, name, written = whole[: len(whole) * 2 // 3], f"{stem}.zip", Written()
+            data, name, written = whole[: len(whole) * 2 // 3], f"{stem}.zip", []
         elif kind == "broken_base64":
             data = _break_base64(data)
             _remember(written, "noidungfile", kind)
@@ -108,10 +108,9 @@ def _break_base64(data: bytes) -> bytes:
     return data[:at] + b"@@?@@" + data[at + 5 :]
 
 
-def _remember(written: Written, field: str, kind: str) -> None:
-    if written.records:
-        table, _, _, key, *_ = written.records[0]
-        written.errors.append((table, key, field, kind, ""))
+def _remember(written: list[Written], field: str, kind: str) -> None:
+    table, _, _, key, *_ = written[0].records[0]
+    written[0].errors.append((table, key, field, kind, ""))
 
 
 def deliver_table(
@@ -137,7 +136,7 @@ def strays(run: _Run, saved: NightTruth, facility: Facility, night: int, kind: s
         visits = [v for v in run.builder.visits(other.index, night) if v.only != "BHXH"][:1]
         for envelope in run.envelopes(other, visits, night, "_NHAM")["DPDL"]:
             saved.save(
-                facility.code, envelope.name, envelope.data, Written(), kind="stray",
+                facility.code, envelope.name, envelope.data, kind="stray",
                 detail="wrong_facility",
             )  # fmt: skip
     if kind == "unknown_format":

@@ -211,7 +211,7 @@ class Collector:
         """Hepatitis B in the first day of life: the child has no number yet, only a mother."""
         key = f"MT{facility.code}{child.pid[1:]}"
         born = f"{child.born:%Y%m%d}{child.minute // 60:02d}{child.minute % 60:02d}"
-        self.add("immunization.dose", key, child, [("so_cccd", "id_missing", child.citizen_id)], {
+        self.add("immunization.dose", key, child, [("so_cccd", "newborn_without_id", child.citizen_id)], {
             **identity(visit.desk, ("dien_thoai", "matinh_cu_tru", "maxa_cu_tru")),
             "ma_mui_tiem": key, "ho_ten": f"Con bà {visit.person.name}", "ngay_sinh": born,
             "gioi_tinh": child.sex, "ho_ten_me": visit.person.name,

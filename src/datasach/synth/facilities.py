@@ -144,7 +144,8 @@ class Country:
         self.feeders: list[list[int]] = [[] for _ in self.facilities]
         for area, chain in enumerate(self.chains):
             for facility in dict.fromkeys(chain[1:]):
-                self.feeders[facility].append(area)
+                if facility != area:
+                    self.feeders[facility].append(area)
         self.canary = canary(self.facilities[0].area.wards[0])
         self.total_weight = sum(f.level.weight for f in self.facilities)
         self.block = lru_cache(maxsize=256)(self._block)

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import datetime
 import gzip
+import hashlib
 import io
 import zipfile
 from collections.abc import Callable, Iterator, Sequence
@@ -38,15 +39,16 @@ PAPERS = {
     "XML14": "referral_reexam.appointment", "XML15": "prevention.tuberculosis",
 }  # fmt: skip
 LATE_SHARE, REDELIVERED_SHARE = 0.03, 0.03
+SMALL = 24  # facilities: below, every night is made to show what is rare
 
 
 @dataclass(frozen=True, slots=True)
 class Envelope:
-    """One finished envelope with what is in it."""
+    """One finished file of envelopes with what is in it; a zip has one `Written` per member."""
 
     name: str
     data: bytes
-    written: Written
+    written: list[Written]
 
 
 def generate(
@@ -191,33 +193,33 @@ class _Run:
         size = 1 if habit.alone else self.per_envelope
         stem = f"{channel}_{facility.code}_{day}{mark}"
         archive: list[tuple[str, bytes]] = []
-        whole = Written()
+        members = []
         for n, at in enumerate(range(0, len(hosos), size), 1):
             part = hosos[at : at + size]
             data = self.sign(
                 writer.envelope(facility.code, day, [h for h, _ in part]), facility.code
             )
             name = f"{stem}_{n:03d}.xml"
-            if habit.packing == "zip":
-                archive.append((name, data))
-                self._describe(whole, channel, [v for _, v in part], writer)
-                continue
             written = Written()
             self._describe(written, channel, [v for _, v in part], writer)
+            if habit.packing == "xml":
+                yield Envelope(name, data, [written])
+                continue
+            written.sha256 = hashlib.sha256(data).hexdigest()
             if habit.packing == "gz":
-                yield Envelope(f"{name}.gz", gzip.compress(data, 1, mtime=0), written)
+                yield Envelope(f"{name}.gz", gzip.compress(data, 1, mtime=0), [written])
             else:
-                yield Envelope(name, data, written)
+                written.member = name
+                archive.append((name, data))
+                members.append(written)
         if archive:
-            yield Envelope(f"{stem}.zip", zipped(archive), whole)
+            yield Envelope(f"{stem}.zip", zipped(archive), members)
 
     def _describe(
         self, written: Written, channel: str, visits: list[Visit], writer: Writer
     ) -> None:  # fmt: skip
-        """Truth of the HOSO of one envelope; units and rows count on inside a zip."""
+        """Truth of the HOSO of one envelope."""
         rows: dict[str, int] = {}
-        for table, _, row, *_ in written.records:
-            rows[table] = max(rows.get(table, 0), row)
         for visit in visits:
             written.units += 1
             other = channel == "DPDL" and visit.other_link
@@ -299,7 +301,7 @@ class _Run:
     def delays(self, index: int, night: int) -> dict[str, int]:
         """By how many nights the channel's files of that night are late; 0 is on time."""
         draws = stream(self.country.seed, LATE, night, index).random(3)
-        small = len(self.country.facilities) <= 24
+        small = len(self.country.facilities) <= SMALL
         # In a small country one facility a night is late for certain, so that a demo shows it.
         certain = small and index == (night * 5 + 3) % len(self.country.facilities)
         late = draws[0] < LATE_SHARE or certain
@@ -325,10 +327,17 @@ class _Run:
             return
         self._corrections(saved, facility, night)
         again = stream(self.country.seed, LATE, night, index, 1).random(2)
-        small = len(self.country.facilities) <= 24
-        certain = small and index == (night * 7 + 1) % len(self.country.facilities)
-        if repaired or again[0] < REDELIVERED_SHARE or certain:
+        if repaired or again[0] < REDELIVERED_SHARE or index == self._certainly_again(night):
             self._sent_again(saved, facility, night, repaired, again[1])
+
+    def _certainly_again(self, night: int) -> int:
+        """In a small country one facility a night sends something twice, so that a demo shows it."""
+        size = len(self.country.facilities)
+        if size > SMALL:
+            return -1
+        unfit = self.victims(night - 1)
+        order = ((night * 7 + 1 + n) % size for n in range(size))
+        return next((i for i in order if i not in unfit), -1)
 
     def _corrections(self, saved: NightTruth, facility: Facility, night: int) -> None:
         yesterday = night - 1
@@ -375,7 +384,7 @@ class _Run:
         elif sent and not broken:
             same = sent[min(sent) if draw < 0.5 else max(sent)]
             saved.save(
-                facility.code, same.name.replace(".", " (1).", 1), same.data, Written(),
+                facility.code, same.name.replace(".", " (1).", 1), same.data,
                 kind="redelivery", detail=same.name, event_night=event,
             )  # fmt: skip
 

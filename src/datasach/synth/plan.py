@@ -177,19 +177,28 @@ class Planner:
                 appointment=int(plan.appointment[n]), transfer=n >= kept,
             )  # fmt: skip
         yield from self._discharged(index, night)
-        for n, ref in enumerate(plan.mothers):
-            draws = plan.mother_draws[n].tolist()
-            yield Planned("birth", link(night, "S", n), ref, draws, night - 2 - int(draws[0] * 2))
+        yield from self._births(index, night)
         yield from self._arrived(index, night)
         yield from self._returned(index, night)
         if index == 0:
             yield Planned("canary", link(night, "K", 0), CANARY_REF, [0.5] * DRAWS, night)
 
     def admitted(self, index: int, night: int) -> Iterator[Planned]:
-        """Ward stays that begin tonight: only their check-in is sent now."""
+        """Ward stays and deliveries that begin tonight: only their check-in is sent now."""
         plan = self.plan(index, night)
         for n, ref in enumerate(plan.ward):
             yield Planned("ward", link(night, "I", n), ref, plan.ward_draws[n].tolist(), night)
+        for nights in (2, 3):
+            for planned in self._births(index, night + nights):
+                if planned.began == night:
+                    yield planned
+
+    def _births(self, index: int, night: int) -> Iterator[Planned]:
+        """Mothers who leave on the night with their children; they came two or three nights ago."""
+        plan = self.plan(index, night)
+        for n, ref in enumerate(plan.mothers):
+            draws = plan.mother_draws[n].tolist()
+            yield Planned("birth", link(night, "S", n), ref, draws, night - 2 - int(draws[0] * 2))
 
     def _discharged(self, index: int, night: int) -> Iterator[Planned]:
         if not self.country.facilities[index].level.ward_share:

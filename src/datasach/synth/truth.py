@@ -6,7 +6,9 @@
     files     one row per file: kind (normal, late, correction, …), detail, HOSO in it, night of events
     people    one row per person met that night, with his true particulars
 
-`file` is the path inside the inbox, `sha` the first 16 hex digits of its SHA-256: the engine's `_file`.
+`file` is the path inside the inbox. `member` and `sha256` name the content that was read: the member
+of a zip, or what a gzip holds, or the file itself; the engine counts units and rows inside a content,
+and its `files` table of the ledger has the same SHA-256 and sender.
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ from __future__ import annotations
 import datetime
 import hashlib
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -34,7 +37,7 @@ not see them. `datasach.synth` made them with seed {seed}.
 
 | table | one row per |
 |---|---|
-| `records/<night>.parquet` | written record that names a person (`sha`, `table`, `unit`, `row` as the engine counts) |
+| `records/<night>.parquet` | written record that names a person (`sha256` of the content, `table`, `unit`, `row` as the engine counts) |
 | `errors/<night>.parquet` | planted mistake; identity fields of XML1 are repeated in the papers of the same HOSO |
 | `files/<night>.parquet` | file: `normal late correction withdrawal redelivery damaged repaired stray` |
 | `people/<night>.parquet` | person met that night |
@@ -43,10 +46,10 @@ A damaged file's records are listed with its good copy only (kind `repaired`, th
 the damage leaves them readable. The canary person of every night is `{canary}`.
 """
 SCHEMAS: dict[str, tuple[str, ...]] = {
-    "records": ("night", "sender", "file", "sha", "table", "unit", "row", "record", "person",
-                "related", "version"),
+    "records": ("night", "sender", "file", "member", "sha256", "table", "unit", "row", "record",
+                "person", "related", "version"),
     "errors": ("night", "sender", "file", "table", "record", "field", "kind", "true_value"),
-    "files": ("night", "sender", "file", "sha", "kind", "detail", "units", "event_night", "bytes"),
+    "files": ("night", "sender", "file", "sha256", "kind", "detail", "units", "event_night", "bytes"),
     "people": ("person", "name", "born", "year_only", "sex", "citizen_id", "insurance_number",
                "phone", "commune", "province", "mother", "facility_area"),
 }  # fmt: skip
@@ -66,8 +69,10 @@ def _schema(table: str) -> pa.Schema:
 
 @dataclass(slots=True)
 class Written:
-    """What a file holds; given to `NightTruth.file` together with its bytes."""
+    """What one content holds; given to `NightTruth.save` together with the file's bytes."""
 
+    member: str = ""
+    sha256: str = ""  # of the content, where it is not the file itself
     records: list[tuple[str, int | None, int, str, str, str, int]] = field(default_factory=list)
     errors: list[tuple[str, str, str, str, str]] = field(default_factory=list)
     units: int = 0
@@ -122,7 +127,7 @@ class NightTruth:
         sender: str,
         name: str,
         data: bytes,
-        written: Written | None = None,
+        written: Written | Sequence[Written] = (),
         *,
         kind: str = "normal",
         detail: str = "",
@@ -146,35 +151,37 @@ class NightTruth:
         name: str,
         digest: str,
         size: int,
-        written: Written | None = None,
+        written: Written | Sequence[Written] = (),
         *,
         kind: str = "normal",
         detail: str = "",
         event_night: datetime.date | None = None,
     ) -> str:
         """The truth of a file that is already in the inbox."""
-        file, sha = f"{self.night}/{sender}/{name}", digest[:16]
-        written = written or Written()
-        night = self.night
+        file = f"{self.night}/{sender}/{name}"
+        contents = (written,) if isinstance(written, Written) else written
+        units = sum(content.units for content in contents)
+        night, summary = self.night, self.summary
         self._add(
             "files",
-            [(night, sender, file, sha, kind, detail, written.units, event_night or night, size)],
+            [(night, sender, file, digest, kind, detail, units, event_night or night, size)],
         )
-        self._add(
-            "records",
-            [(night, sender, file, sha, *record) for record in written.records],
-        )
-        self._add("errors", [(night, sender, file, *error) for error in written.errors])
-        summary = self.summary
+        for content in contents:
+            sha, member = content.sha256 or digest, content.member
+            self._add(
+                "records",
+                [(night, sender, file, member, sha, *record) for record in content.records],
+            )
+            self._add("errors", [(night, sender, file, *error) for error in content.errors])
+            summary.records.update([record[0] for record in content.records])
+            summary.errors.update([error[3] for error in content.errors])
         summary.files[kind] += 1
         summary.bytes += size
-        summary.hoso += written.units
-        summary.records.update([record[0] for record in written.records])
-        summary.errors.update([error[3] for error in written.errors])
+        summary.hoso += units
         return file
 
     def many(
-        self, table: str, sender: str, file: str, sha: str, before: int, books: pa.Array
+        self, table: str, sender: str, file: str, sha256: str, before: int, books: pa.Array
     ) -> None:
         """Records of a whole row group of health books; their keys hold the person's number."""
         count = len(books)
@@ -182,7 +189,7 @@ class NightTruth:
         person = pc.if_else(pc.equal(books, "SSKANARY"), "CANARY", person)
         fixed = {
             "night": pa.array([self.night] * count, pa.date32()), "sender": sender, "file": file,
-            "sha": sha, "table": table, "unit": pa.nulls(count, pa.int64()),
+            "member": "", "sha256": sha256, "table": table, "unit": pa.nulls(count, pa.int64()),
             "row": pa.array(range(before + 1, before + 1 + count), pa.int64()), "record": books,
             "person": person, "related": "", "version": pa.array([1] * count, pa.int64()),
         }  # fmt: skip

@@ -15,7 +15,7 @@ from . import bill, papers
 from .clinic import BY_ICD, CAESAREAN, DELIVERY, HIV, NEWBORN, TUBERCULOSIS, Disease, disease
 from .envelopes import ORDER
 from .facilities import Country, Doctor, Facility
-from .mess import Mess, Registered, register
+from .mess import FORMER, Mess, Registered, register
 from .people import Person
 from .plan import OF_CONTENT, OF_DESK, Planned, Planner, day_text, paper
 
@@ -100,14 +100,12 @@ class Builder:
 
         With `wanted`, only the visits it is true of are built, and no newborn.
         """
-        # Rare diseases would be missing from a small country: the first hospital sees one of each.
-        forced = [HIV, BY_ICD[TUBERCULOSIS]] if index == 0 else []
+        # Rare papers would be missing from a small country: the first two hospitals see to them.
+        forced = list(FORCED.get(index, ()))
         for planned in self.planner.visits(index, night):
             want = None
-            if forced and planned.kind == "walk" and not planned.transfer:
-                born = self.planner.person(planned.ref).born.toordinal()
-                if night - born > 18 * 366 and planned.appointment == 0:
-                    want = forced.pop()
+            if forced and planned.kind == "walk" and not (planned.transfer or planned.appointment):
+                want = self._forced(planned, forced, night)
             if wanted is not None:
                 if wanted(planned):
                     yield self.visit(planned, index, night, want)
@@ -118,6 +116,18 @@ class Builder:
                 if planned.draws[27 + number] < 0.4:
                     yield self._newborn(visit, child, number)
 
+    def _forced(self, planned: Planned, forced: list[Disease], night: int) -> Disease | None:
+        """The first of the forced diseases this person can have; it is taken off the list."""
+        person = self.planner.person(planned.ref)
+        age = person.age(datetime.date.fromordinal(night))
+        for n, sick in enumerate(forced):
+            working = sick.icd != "O20.0" or (
+                person.insured and EMPLOYED[0] <= person.chance < EMPLOYED[1]
+            )
+            if sick.sex in ("", person.sex) and sick.youngest <= age <= sick.oldest and working:
+                return forced.pop(n)
+        return None
+
     def visit(self, planned: Planned, index: int, night: int, want: Disease | None = None) -> Visit:
         """The visit itself; `want` sets the disease."""
         country, draws = self.country, planned.draws
@@ -125,11 +135,15 @@ class Builder:
         person = self.planner.person(planned.ref)
         on = datetime.date.fromordinal(planned.began)
         sick = want or self._disease(planned, person, on)
-        kind = "chronic" if want else _kind(planned, facility, sick, draws[8])
+        kind = (
+            "chronic" if sick is want and sick.chronic else _kind(planned, facility, sick, draws[8])
+        )
         desk = register(
             person, on, draws[OF_DESK:OF_CONTENT], self.mess, country.facilities[person.area],
             self.names[person.ward.new_province], emergency=kind == "emergency",
         )  # fmt: skip
+        if kind == "ward" and desk.card and draws[44] < TWO_CARDS:
+            _two_cards(desk, planned.began)
         staff = country.staff(index)
         stays = kind in ("ward", "birth")
         start = int(draws[47] * 1300) if kind == "emergency" else 420 + int(draws[47] * 520)
@@ -269,9 +283,22 @@ class Builder:
         return again
 
 
+FORCED = {0: (HIV, BY_ICD[TUBERCULOSIS]), 1: (BY_ICD["O20.0"],)}
+EMPLOYED = (0.12, 0.66)  # chances of mess.WORKING that hold a DN or CH card: leave papers need one
 UNINSURED = 0.05
 OTHER_SEX = {"1": "N76.0", "2": "N40"}
 XML1_AT = {tag: at for at, tag in enumerate(ORDER["XML1"])}
+
+
+TWO_CARDS = 0.03
+
+
+def _two_cards(desk: Registered, began: int) -> None:
+    """The card was exchanged during the stay: positional lists of the old and the new one."""
+    old = FORMER.get(desk.card[:3], "GD4") + desk.card[3:]
+    desk.card, desk.home = f"{old};{desk.card}", f"{desk.home};{desk.home}"
+    desk.card_from = f"{desk.card_from};{day_text(began + 1)}"
+    desk.card_to = f"{day_text(began)};{desk.card_to}"
 
 
 def _as_number(code: str) -> str:

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import duckdb
+import polars as pl
 
 from datasach.spec.contract import Table
 from datasach.spec.project import Project
@@ -20,6 +21,10 @@ from datasach.validate.kinds import Check, check_of
 
 JOINS_AT_ONCE = 12
 """Rules with joins are evaluated this many at a time, so that one query's hash tables stay bounded."""
+
+
+Metric = tuple[str, str, str | None, int, int]
+"""table_id, rule, facility, tested, failed"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +48,10 @@ def validate(
     """
     warehouse.execute(
         "CREATE OR REPLACE TABLE checks.findings (table_id VARCHAR, _file VARCHAR, _row INTEGER,"
-        " _key VARCHAR, facility VARCHAR, rule VARCHAR, severity VARCHAR);"
-        "CREATE OR REPLACE TABLE checks.metrics (table_id VARCHAR, rule VARCHAR, facility VARCHAR,"
-        " tested BIGINT, failed BIGINT)"
+        " _key VARCHAR, facility VARCHAR, rule VARCHAR, severity VARCHAR)"
     )
     not_run: list[NotRun] = []
+    metrics: list[Metric] = []
     for table in project.tables.values():
         progress(table.id)
         rules = [rule for rule in project.rules if rule.table == table.id]
@@ -59,7 +63,9 @@ def validate(
         groups = [plain] if plain else []
         groups += [joined[i : i + JOINS_AT_ONCE] for i in range(0, len(joined), JOINS_AT_ONCE)]
         for group in groups:
-            not_run += _evaluate(warehouse, table, group)
+            not_run += _evaluate(warehouse, table, group, metrics)
+    schema = {"table_id": pl.String, "rule": pl.String, "facility": pl.String, "tested": pl.Int64, "failed": pl.Int64}
+    warehouse.put("checks.metrics", pl.DataFrame(metrics, schema=schema, orient="row"))
     _hold(warehouse, project)
     _priority(warehouse, project)
     _lateness(warehouse, project)
@@ -84,15 +90,15 @@ def base_query(table: Table, checks: list[Check]) -> str:
 
 
 def _evaluate(
-    warehouse: Warehouse, table: Table, group: list[tuple[Rule, Check]]
+    warehouse: Warehouse, table: Table, group: list[tuple[Rule, Check]], metrics: list[Metric]
 ) -> list[NotRun]:
     try:
-        _evaluate_together(warehouse, table, group)
+        _evaluate_together(warehouse, table, group, metrics)
         return []
     except duckdb.Error as error:
         if len(group) > 1:
             # One rule's fault must not take its neighbours with it.
-            return [found for one in group for found in _evaluate(warehouse, table, [one])]
+            return [found for one in group for found in _evaluate(warehouse, table, [one], metrics)]
         return [NotRun(group[0][0].id, table.id, f"{type(error).__name__}: {_first_line(error)}")]
 
 
@@ -103,7 +109,7 @@ def _first_line(error: Exception) -> str:
 
 
 def _evaluate_together(
-    warehouse: Warehouse, table: Table, group: list[tuple[Rule, Check]]
+    warehouse: Warehouse, table: Table, group: list[tuple[Rule, Check]], metrics: list[Metric]
 ) -> None:
     checks = [check for _, check in group]
     joins = " ".join(join for check in checks for join in check.joins)
@@ -121,13 +127,11 @@ def _evaluate_together(
         f" {asked}, {broken} FROM ({base_query(table, checks)}) r {joins}"
     )
     counted = warehouse.rows(f"SELECT facility, {counts} FROM judged GROUP BY facility ORDER BY facility")
-    metrics = [
+    metrics += [
         (table.id, rule.id, row[0], row[1 + 2 * i], row[2 + 2 * i])
         for row in counted
         for i, (rule, _) in enumerate(group)
     ]
-    if metrics:
-        warehouse.con.executemany("INSERT INTO checks.metrics VALUES (?, ?, ?, ?, ?)", metrics)
     names = ", ".join(f"'{rule.id}'" for rule, _ in group)
     severities = ", ".join(f"'{rule.severity}'" for rule, _ in group)
     warehouse.execute(
@@ -171,19 +175,18 @@ def parent_key(project: Project, table: Table) -> str:
 
 def _priority(warehouse: Warehouse, project: Project) -> None:
     """How often each key information field is filled, where it is expected."""
-    parts = []
+    counted: list[tuple[str, str, str, int, int]] = []
     for table in project.tables.values():
         wanted = [f for f in table.priority if table.field(f).presence != "optional"]
-        for name in wanted:
-            parts.append(
-                f"SELECT '{table.id}' AS table_id, '{name}' AS field, _facility AS facility, count(*) AS expected,"
-                f" count(\"{name}\") AS filled FROM current.{sql_name(table.id)} GROUP BY ALL"
-            )
-    union = " UNION ALL ".join(parts) or (
-        "SELECT NULL::VARCHAR AS table_id, NULL::VARCHAR AS field, NULL::VARCHAR AS facility,"
-        " 0::BIGINT AS expected, 0::BIGINT AS filled WHERE false"
-    )
-    warehouse.execute(f"CREATE OR REPLACE TABLE checks.priority AS {union}")
+        if not wanted:
+            continue
+        filled = ", ".join(f'count("{name}")' for name in wanted)
+        sql = f"SELECT _facility, count(*), {filled} FROM current.{sql_name(table.id)} GROUP BY ALL ORDER BY 1"
+        for facility, expected, *counts in warehouse.rows(sql):
+            counted += [(table.id, n, facility, expected, c) for n, c in zip(wanted, counts, strict=True)]
+    schema = {"table_id": pl.String, "field": pl.String, "facility": pl.String}
+    schema |= {"expected": pl.Int64, "filled": pl.Int64}
+    warehouse.put("checks.priority", pl.DataFrame(counted, schema=schema, orient="row"))
 
 
 def _lateness(warehouse: Warehouse, project: Project) -> None:

@@ -15,6 +15,7 @@ Ba Tơ are two communes of Quảng Ngãi.
 import datetime as dt
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Final, NamedTuple
 
 import polars as pl
@@ -145,7 +146,7 @@ class Places:
             .drop("_as_old", "_is_split", "_as_new", "_old_province", "_new_province")
         )
 
-    @property
+    @cached_property
     def _provinces(self) -> pl.LazyFrame:
         return pl.LazyFrame(
             {
@@ -155,7 +156,7 @@ class Places:
             }
         )
 
-    @property
+    @cached_property
     def _communes(self) -> pl.LazyFrame:
         columns = ("_as_old", "_is_split", "_as_new", "_old_province", "_new_province")
         rows = [(key, *reading) for key, reading in self.communes.items()]

@@ -33,6 +33,8 @@ _LOST_LETTER: Final = re.compile(
     r"\ufffd|\?[^\W\d_]|(?<![^\W\d_])[bcdđghklmnpqrstvxBCDĐGHKLMNPQRSTVX]{1,3}\?"
 )
 
+_TCVN3_SIGN: Final = re.compile("[¡-¬®¶-¾×÷]")
+
 # One test decides which values of a column need a closer look. It must be wider than `repair`:
 # a value that passes is returned as it is. Accented pairs such as "aâ" or "uù" occur in VNI text
 # only; "nÊ" (a capital after a small letter) in TCVN3 text only.
@@ -109,8 +111,12 @@ def _with_real_d(found: re.Match[str]) -> str:
 def _without_controls(text: str) -> str:
     if text.isprintable():
         return text
+    # A soft hyphen beside other signs of TCVN3 is an ư that nobody has converted yet.
+    spared = "\xad" if _TCVN3_SIGN.search(text) else ""
     kept = "".join(
-        char for char in text if char.isspace() or unicodedata.category(char) not in ("Cc", "Cf")
+        char
+        for char in text
+        if char.isspace() or char in spared or unicodedata.category(char) not in ("Cc", "Cf")
     )
     return unicodedata.normalize("NFC", kept)
 
@@ -130,20 +136,28 @@ def repair_column(series: pl.Series) -> pl.DataFrame:
     Python sees only distinct values that fail one regular expression; a null stays null.
     """
     frame = pl.DataFrame({"sent": series.cast(pl.String)})
-    suspicious = frame.filter(pl.col("sent").str.contains(SUSPICIOUS)).get_column("sent").unique()
+    suspicious = frame.filter(pl.col("sent").str.contains(SUSPICIOUS)).unique()
     none = pl.lit([], dtype=pl.List(pl.String))
     if suspicious.is_empty():
         return frame.select(value="sent", reasons=none)
-    repaired = [repair(text) for text in suspicious]
-    found = pl.DataFrame(
+    # Whole files come decomposed; where that was all, Python need not look.
+    composed = suspicious.with_columns(new=pl.col("sent").str.normalize("NFC"))
+    garbled = pl.col("new").str.contains(SUSPICIOUS)
+    only_nfc = composed.filter(~garbled).with_columns(why=pl.lit(["nfc"]))
+    found = pl.concat([only_nfc, _repaired(composed.filter(garbled).get_column("sent"))])
+    joined = frame.join(found, on="sent", how="left", maintain_order="left")
+    return joined.select(value=pl.coalesce("new", "sent"), reasons=pl.coalesce("why", none))
+
+
+def _repaired(distinct: pl.Series) -> pl.DataFrame:
+    repaired = [repair(text) for text in distinct]
+    return pl.DataFrame(
         {
-            "sent": suspicious,
+            "sent": distinct,
             "new": pl.Series([text for text, _ in repaired], dtype=pl.String),
             "why": pl.Series([list(why) for _, why in repaired], dtype=pl.List(pl.String)),
         }
     )
-    joined = frame.join(found, on="sent", how="left", maintain_order="left")
-    return joined.select(value=pl.coalesce("new", "sent"), reasons=pl.coalesce("why", none))
 
 
 def old_style_tones(lower: str) -> str:

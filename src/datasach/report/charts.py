@@ -1,0 +1,153 @@
+"""Charts as inline SVG. Each is decoration beside a table or a sentence that says the same.
+
+Shapes carry meaning besides colour; colours are classes of `reports/style.css`, so that dark and printed
+pages stay right. Coordinates are rounded to one digit: the same numbers give the same bytes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from markupsafe import Markup, escape
+
+from datasach.report import numbers
+from datasach.report.counts import FATE_TITLES, FATES, Counts
+from datasach.report.words import Tone
+
+MARKS: dict[Tone, str] = {
+    "good": '<circle cx="8" cy="8" r="5.5"/>',
+    "watch": '<path d="M8 2 14.5 13.5h-13z"/>',
+    "concern": '<path d="M8 1.5 14.5 8 8 14.5 1.5 8z"/>',
+    "bad": '<path d="M2.5 2.5h11v11h-11z"/>',
+    "none": '<circle cx="8" cy="8" r="5" class="hollow"/>',
+}
+"""Shape of every verdict in a 16 × 16 box: circle, triangle, lozenge, square, ring."""
+
+
+def svg(width: float, height: float, title: str, body: str, kind: str) -> Markup:
+    return Markup(
+        f'<svg class="chart {kind}" role="img" viewBox="0 0 {width:g} {height:g}"'
+        f' width="{width:g}" height="{height:g}"><title>{escape(title)}</title>{body}</svg>'
+    )
+
+
+def mark(tone: Tone) -> Markup:
+    """The verdict's shape, beside its word; says nothing of its own to a screen reader."""
+    return Markup(
+        f'<svg class="mark {tone}" viewBox="0 0 16 16" width="12" height="12"'
+        f' aria-hidden="true">{MARKS[tone]}</svg>'
+    )
+
+
+def stack(counts: Counts, width: float = 640, height: float = 22) -> Markup:
+    """One bar: what became of all rows read, in the order of `FATES`."""
+    if not counts.read:
+        return Markup("")
+    pieces, at = [], 0.0
+    for fate, number in zip(FATES, counts[1:], strict=True):
+        if not number:
+            continue
+        # A fate that exists stays visible, however few rows it has.
+        wide = max(2.0, number / counts.read * width)
+        pieces.append(
+            f'<rect class="fate-{fate}" x="{at:.1f}" y="0" width="{wide:.1f}" height="{height:g}"/>'
+        )
+        at += wide
+    said = ", ".join(
+        f"{FATE_TITLES[fate].vi.lower()} {numbers.vi(n)}"
+        for fate, n in zip(FATES, counts[1:], strict=True)
+        if n
+    )
+    return svg(max(width, round(at, 1)), height, f"{numbers.vi(counts.read)} dòng: {said}", "".join(pieces), "stack")
+
+
+def bar(share: float, tone: str = "accent", width: float = 90) -> Markup:
+    """A share as a bar in a table cell; the number stands beside it."""
+    filled = min(1.0, max(0.0, share)) * width
+    return Markup(
+        f'<svg class="chart bar" viewBox="0 0 {width:g} 8" width="{width:g}" height="8" aria-hidden="true">'
+        f'<rect class="rail" width="{width:g}" height="8" rx="2"/>'
+        f'<rect class="fill {tone}" width="{filled:.1f}" height="8" rx="2"/></svg>'
+    )
+
+
+def spark(values: Sequence[float | None], title: str, width: float = 84, height: float = 22) -> Markup:
+    """A line over the nights, oldest first; empty below two known values. The scale is the values' own."""
+    known = [value for value in values if value is not None]
+    if len(known) < 2:
+        return Markup("")
+    low, high = min(known), max(known)
+    room = (high - low) or 1.0
+    step = (width - 6) / max(1, len(values) - 1)
+    points = [
+        (3 + index * step, height - 4 - (value - low) / room * (height - 8))
+        for index, value in enumerate(values)
+        if value is not None
+    ]
+    if low == high:
+        points = [(x, height / 2) for x, _ in points]
+    line = " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
+    x, y = points[-1]
+    body = f'<polyline points="{line}"/><circle cx="{x:.1f}" cy="{y:.1f}" r="2.6"/>'
+    return svg(width, height, title, body, "spark")
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column of a chart over nights: a total, and the part of it that is coloured apart."""
+
+    label: str
+    value: float
+    apart: float = 0.0
+
+
+def columns(data: Sequence[Column], title: str, width: float = 640, height: float = 150) -> Markup:
+    """Columns with their numbers printed, for at most about 31 nights."""
+    if not data:
+        return Markup("")
+    top = max(one.value for one in data) or 1.0
+    slot = width / len(data)
+    wide = min(56.0, slot * 0.66)
+    scale = (height - 38) / top
+    body = [f'<line class="axis" x1="0" x2="{width:g}" y1="{height - 18:g}" y2="{height - 18:g}"/>']
+    # Labels that would touch are left out: every second, third … night keeps one.
+    every = max(1, round(44 / slot))
+    for index, one in enumerate(data):
+        x, tall = index * slot + (slot - wide) / 2, one.value * scale
+        base = height - 18
+        body.append(
+            f'<rect class="col" x="{x:.1f}" y="{base - tall:.1f}" width="{wide:.1f}" height="{tall:.1f}"/>'
+        )
+        if one.apart:
+            part = max(1.5, one.apart * scale)
+            body.append(
+                f'<rect class="col-apart" x="{x:.1f}" y="{base - part:.1f}" width="{wide:.1f}"'
+                f' height="{part:.1f}"/>'
+            )
+        if (len(data) - 1 - index) % every == 0:
+            middle = x + wide / 2
+            body.append(f'<text x="{middle:.1f}" y="{base - tall - 5:.1f}">{compact(one.value)}</text>')
+            body.append(f'<text class="tick" x="{middle:.1f}" y="{height - 4:g}">{escape(one.label)}</text>')
+    return svg(width, height, title, "".join(body), "columns")
+
+
+def compact(value: float) -> str:
+    """
+    >>> compact(950), compact(12_300), compact(4_873_804)
+    ('950', '12,3 nghìn', '4,9 triệu')
+    """
+    for size, word in ((1e9, "tỷ"), (1e6, "triệu"), (1e4, "nghìn")):
+        if value >= size:
+            shown = value / (1e3 if size == 1e4 else size)
+            return f"{numbers.vi(shown, 1 if shown < 100 else 0)} {word}"
+    return numbers.vi(value)
+
+
+def strip(nights: Sequence[tuple[str, Tone | None]], title: str) -> Markup:
+    """One mark per night, oldest first: the night's worst outcome, a dot where nothing came."""
+    pieces = []
+    for index, (_, tone) in enumerate(nights):
+        inner = MARKS[tone] if tone else '<circle cx="8" cy="8" r="1.6" class="gap"/>'
+        pieces.append(f'<g class="{tone or "gap"}" transform="translate({index * 18} 1)">{inner}</g>')
+    return svg(max(18, len(nights) * 18), 18, title, "".join(pieces), "strip")

@@ -1,0 +1,230 @@
+"""Everything known about every file that was ever offered, gathered by a handful of set-based queries.
+
+A delivery is one row of the ledger's `offers`: a file in somebody's inbox. Its contents are what was
+read from it (itself, or the members of an archive); copies are contents that had arrived before, whose
+rows count as duplicates here and under their own fate in the delivery that brought them first. So the
+sum over deliveries is the books (each content once) plus what was sent again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from datasach.report.counts import NOTHING, Counts, total
+from datasach.report.night import Night
+from datasach.store.warehouse import sql_name
+
+PLACES = 20
+"""Records named per rule and file; the count beside them is always complete."""
+_ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+
+
+class Finding(NamedTuple):
+    """A rule violated in one content: how often, how many rows it holds back, and where."""
+
+    rule: str
+    table: str
+    severity: str
+    times: int
+    held: int
+    places: list[dict[str, Any]]
+
+
+class Reject(NamedTuple):
+    """Rows of one content refused while reading."""
+
+    code: str
+    table: str
+    rows: int
+    places: list[dict[str, Any]]
+
+
+@dataclass(slots=True)
+class Content:
+    """One row of the ledger's `files`, with what was found in it."""
+
+    facts: dict[str, Any]
+    tables: dict[str, Counts] = field(default_factory=dict)
+    findings: list[Finding] = field(default_factory=list)
+    rejects: list[Reject] = field(default_factory=list)
+    problems: dict[str, int] = field(default_factory=dict)
+    """Code of a tolerated fault of form → treatment episodes that show it."""
+    held_with_parent: int = 0
+
+    @property
+    def notes(self) -> list[str]:
+        return [note for note in str(self.facts["notes"]).split(";") if note]
+
+
+@dataclass(slots=True)
+class Delivery:
+    offer: int
+    night: str
+    sender: str
+    path: str
+    size: int
+    sha256: str
+    state: str
+    code: str | None
+    detail: str | None
+    duplicate_of: int | None
+    receipt: str
+    contents: list[Content] = field(default_factory=list)
+    copies: list[tuple[str, Content]] = field(default_factory=list)
+    """(name in the archive, the content that had arrived before)."""
+
+    @property
+    def tables(self) -> dict[str, Counts]:
+        """Rows by table: own contents under their fates, copies as duplicates."""
+        found: dict[str, Counts] = {}
+        for content in self.contents:
+            for table, counts in content.tables.items():
+                found[table] = found.get(table, NOTHING).plus(counts)
+        for _, copy in self.copies:
+            for table, counts in copy.tables.items():
+                again = Counts(read=counts.read, duplicate=counts.read)
+                found[table] = found.get(table, NOTHING).plus(again)
+        return found
+
+    @property
+    def counts(self) -> Counts:
+        return total(self.tables.values())
+
+    @property
+    def name(self) -> str:
+        """The path below the sender's folder."""
+        return self.path.split("/", 1)[-1]
+
+
+def receipt_id(sender: str, sha256: str, night: str, again: int = 0) -> str:
+    """Twelve characters a person can read out over the telephone (Crockford's base 32: no I, L, O, U).
+
+    `again` counts further files of the same content by the same sender in the same night.
+
+    >>> receipt_id("01001", "ab" * 32, "2025-11-14")
+    'T8J7-N0GE-1J5T'
+    """
+    text = f"{sender}\n{sha256}\n{night}\n{again or ''}"
+    number = int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big") >> 4
+    letters = "".join(_ALPHABET[(number >> 5 * place) & 31] for place in range(12))
+    return "-".join(letters[at : at + 4] for at in (0, 4, 8))
+
+
+def gather(night: Night) -> list[Delivery]:
+    """Every delivery in the order of arrival."""
+    contents = _contents(night)
+    _add_books(night, contents)
+    _add_findings(night, contents)
+    _add_rejects(night, contents)
+    deliveries: dict[int, Delivery] = {}
+    seen: dict[tuple[str, str, str], int] = defaultdict(int)
+    for row in night.ledger.rows(
+        "SELECT offer, night, sender, path, size, sha256, state, code, detail, duplicate_of"
+        " FROM offers ORDER BY offer"
+    ):
+        same = (row["sender"], row["sha256"], row["night"])
+        receipt = receipt_id(*same, again=seen[same])
+        seen[same] += 1
+        deliveries[row["offer"]] = Delivery(*row, receipt=receipt)
+    for content in contents.values():
+        deliveries[content.facts["offer"]].contents.append(content)
+    for row in night.ledger.rows("SELECT offer, member, file FROM copies ORDER BY offer, member, file"):
+        deliveries[row["offer"]].copies.append((row["member"], contents[row["file"]]))
+    return list(deliveries.values())
+
+
+def _contents(night: Night) -> dict[str, Content]:
+    rows = night.ledger.rows(
+        "SELECT file, sha256, offer, member, size, source, channel, facility, declared_on, vintage, signature,"
+        " units_said, units_read, notes, state, code, detail FROM files ORDER BY offer, member, file"
+    )
+    return {row["file"]: Content(dict(row)) for row in rows}
+
+
+def _add_books(night: Night, contents: dict[str, Content]) -> None:
+    for file, table, *numbers in night.warehouse.rows(
+        "SELECT _file, table_id, read, accepted, quarantined, rejected, superseded, duplicate"
+        " FROM checks.books ORDER BY _file, table_id"
+    ):
+        if file in contents:
+            contents[file].tables[table] = Counts(*(int(n) for n in numbers))
+
+
+def _add_findings(night: Night, contents: dict[str, Content]) -> None:
+    """Findings by content and rule. A held line of a held record counts for the record's rule."""
+    held: dict[tuple[str, str, str], int] = defaultdict(int)
+    cascade: dict[tuple[str, str], int] = defaultdict(int)
+    for file, rule, table, with_parent, rows in night.warehouse.rows(
+        "SELECT _file, rule, table_id, with_parent, count(*) FROM checks.held GROUP BY ALL"
+    ):
+        if with_parent:
+            cascade[(file, rule)] += rows
+            if file in contents:
+                contents[file].held_with_parent += rows
+        else:
+            held[(file, rule, table)] += rows
+    lines = _lines(night)
+    for file, rule, table, severity, count, places in night.warehouse.rows(
+        "SELECT _file, rule, table_id, any_value(severity), count(*),"
+        f" arg_min({{'row': _row, 'key': _key}}, _row, {PLACES}) FROM checks.findings"
+        " GROUP BY _file, rule, table_id ORDER BY _file, rule, table_id"
+    ):
+        if file not in contents:
+            continue
+        own = held.get((file, rule, table), 0)
+        # Lines are held by the rule that holds their parent; it is named once, with its own table.
+        with_lines = cascade.pop((file, rule), 0) if own else 0
+        enveloped = night.project.tables[table].is_enveloped
+        named = [_place(p, enveloped, lines.get((table, file, p["row"]))) for p in places]
+        contents[file].findings.append(
+            Finding(rule, table, severity, count, own + with_lines, named)
+        )
+
+
+def _place(place: dict[str, Any], enveloped: bool, line: int | None) -> dict[str, Any]:
+    """MA_LK where there is one. Keys of other tables may be a person's number: there, only the line."""
+    if enveloped:
+        return {"ma_lk": str(place["key"]).rpartition("|")[2], "row": place["row"]}
+    return {"line": line} if line is not None else {"row": place["row"]}
+
+
+def _lines(night: Night) -> dict[tuple[str, str, int], int]:
+    """(table, file, row) → line in the file, for rows with a finding in tables that are not enveloped."""
+    tables = [
+        table
+        for (name,) in night.warehouse.rows("SELECT DISTINCT table_id FROM checks.findings ORDER BY 1")
+        if not (table := night.project.tables[name]).is_enveloped
+    ]
+    parts = [
+        f"SELECT '{table.id}', s._file, s._row, s._line FROM standard.{sql_name(table.id)} s SEMI JOIN"
+        f" (SELECT _file, unnest(arg_min(_row, _row, {PLACES})) AS _row FROM checks.findings"
+        f" WHERE table_id = '{table.id}' GROUP BY _file, rule) f ON f._file = s._file AND f._row = s._row"
+        for table in tables
+    ]
+    if not parts:
+        return {}
+    rows = night.warehouse.rows(" UNION ALL ".join(parts))
+    return {(table, file, row): line for table, file, row, line in rows if line is not None}
+
+
+def _add_rejects(night: Night, contents: dict[str, Content]) -> None:
+    for file, table, code, rows, places in night.warehouse.rows(
+        "SELECT _file, table_id, code, sum(rows), arg_min({'unit': _unit, 'line': _line},"
+        f" coalesce(_line, _unit), {PLACES}) FROM standard.rejects GROUP BY ALL ORDER BY _file, table_id, code"
+    ):
+        if file in contents:
+            named: Iterable[dict[str, Any]] = (
+                {key: value for key, value in place.items() if value is not None}
+                for place in places or []
+            )
+            contents[file].rejects.append(Reject(code, table, int(rows), [p for p in named if p]))
+    for file, code, units in night.warehouse.rows(
+        "SELECT _file, unnest(string_split(problems, ';')) AS code, count(*) FROM standard.units"
+        " WHERE problems IS NOT NULL GROUP BY ALL ORDER BY ALL"
+    ):
+        if file in contents:
+            contents[file].problems[code] = units

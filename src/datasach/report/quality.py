@@ -1,0 +1,214 @@
+"""Scores, rules and the two channels, gathered once for all pages.
+
+Shares are sums of numerators over sums of denominators at every level (facility, province, nation).
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from datasach.report.counts import Share
+from datasach.report.night import Night
+from datasach.report.words import PILLARS, Tone, Verdicts, worst
+from datasach.spec.rule import Rule
+
+NO_SHARE = Share()
+PEERS = 5
+"""A median over fewer facilities of one level would point at single ones."""
+
+
+class Score(NamedTuple):
+    """One pillar of one thing: its share and the verdict it earns."""
+
+    pillar: str
+    share: Share
+    tone: Tone
+
+    @property
+    def value(self) -> float | None:
+        return self.share.value if self.tone != "none" else None
+
+
+@dataclass(slots=True)
+class Scores:
+    """Sums of shares and records by (database, place or facility); `""` stands for all."""
+
+    verdicts: Verdicts
+    shares: dict[tuple[str, str, str], Share] = field(default_factory=dict)
+    """(database, whose, pillar)"""
+    records: dict[tuple[str, str], int] = field(default_factory=lambda: defaultdict(int))
+    """(database, whose)"""
+
+    def add(self, database: str, whose: str, pillar: str, share: Share) -> None:
+        key = (database, whose, pillar)
+        self.shares[key] = self.shares.get(key, NO_SHARE).plus(share)
+
+    def of(self, database: str, whose: str = "") -> list[Score]:
+        """The four scores, in the order of `PILLARS`."""
+        few = self.records[(database, whose)] < self.verdicts.min_records
+        found = []
+        for pillar in PILLARS:
+            share = self.shares.get((database, whose, pillar), NO_SHARE)
+            value = share.value
+            tone: Tone = "none" if few or value is None else self.verdicts.tone(pillar, value)
+            found.append(Score(pillar, share, tone))
+        return found
+
+    def tone(self, database: str, whose: str = "") -> Tone:
+        """The worst of the four; never their average."""
+        return worst([score.tone for score in self.of(database, whose)])
+
+
+@dataclass(slots=True)
+class RuleTonight:
+    """One rule on one table, with tonight's numbers over all facilities."""
+
+    rule: Rule
+    fields: str
+    tested: int = 0
+    failed: int = 0
+    facilities: int = 0
+    held: int = 0
+    not_run: str | None = None
+    shares: dict[str, tuple[int, int]] = field(default_factory=dict)
+    """Place → (tested, failed)."""
+
+    @property
+    def rate(self) -> float | None:
+        return self.failed / self.tested if self.tested else None
+
+
+class Failing(NamedTuple):
+    """A rule one facility violates."""
+
+    rule: RuleTonight
+    tested: int
+    failed: int
+    held: int
+    peers: float | None
+    """Median rate of the facilities of the same level; None where there are fewer than `PEERS`."""
+
+
+@dataclass(slots=True)
+class Quality:
+    scores: Scores
+    rules: dict[tuple[str, str], RuleTonight]
+    """(rule, table)"""
+    failing: dict[str, list[Failing]]
+    """Facility → what it violates, most urgent first."""
+    filled: dict[tuple[str, str], dict[str, Share]]
+    """(table, field) → {"" or a place: how often the field is filled}."""
+    tables: dict[tuple[str, str], int]
+    """(table, facility) → current records."""
+    held: dict[str, int]
+    """Table → rows held."""
+
+
+def assess(night: Night, verdicts: Verdicts, place_of: dict[str, str]) -> Quality:
+    """Reads checks.scores, .records, .rules, .metrics, .held, .priority, .facilities, and night.carried["not_run"]."""
+    scores = Scores(verdicts)
+    tables: dict[tuple[str, str], int] = {}
+    for table, facility, records in night.warehouse.rows("SELECT * FROM checks.records"):
+        database = table.split(".")[0]
+        for whose in {"", facility, place_of.get(facility)} - {None}:
+            scores.records[(database, str(whose))] += records
+        tables[(table, facility)] = records
+    for database, facility, pillar, top, bottom in night.warehouse.rows(
+        "SELECT database, facility, pillar, numerator, denominator FROM checks.scores ORDER BY ALL"
+    ):
+        for whose in {"", facility, place_of.get(facility)} - {None}:
+            scores.add(database, str(whose), pillar, Share(top, bottom))
+    rules, failing = _rules(night, place_of)
+    return Quality(
+        scores=scores,
+        rules=rules,
+        failing=failing,
+        filled=_filled(night, place_of),
+        tables=tables,
+        held=dict(night.warehouse.rows("SELECT table_id, count(*) FROM checks.held GROUP BY ALL")),
+    )
+
+
+def _rules(
+    night: Night, place_of: dict[str, str]
+) -> tuple[dict[tuple[str, str], RuleTonight], dict[str, list[Failing]]]:
+    fields = {
+        (rule, table): text
+        for rule, table, text in night.warehouse.rows("SELECT rule, table_id, fields FROM checks.rules")
+    }
+    rules = {
+        (rule.id, rule.table): RuleTonight(rule, fields.get((rule.id, rule.table), ""))
+        for rule in night.project.rules
+    }
+    for one in night.carried.get("not_run", []):
+        if (one.rule, one.table) in rules:
+            rules[(one.rule, one.table)].not_run = one.reason
+    held = _held(night)
+    level, medians = _peers(night)
+    failing: dict[str, list[Failing]] = defaultdict(list)
+    for table, name, facility, tested, failed in night.warehouse.rows(
+        "SELECT table_id, rule, facility, tested, failed FROM checks.metrics WHERE tested > 0 ORDER BY ALL"
+    ):
+        rule = rules.get((name, table))
+        if rule is None:
+            continue
+        rule.tested += tested
+        rule.failed += failed
+        rule.facilities += bool(failed)
+        place = place_of.get(facility, "")
+        before = rule.shares.get(place, (0, 0))
+        rule.shares[place] = (before[0] + tested, before[1] + failed)
+        if failed:
+            held_here = held.get((name, table, facility), 0)
+            rule.held += held_here
+            peers = medians.get((table, name, level.get(facility, "")))
+            failing[facility].append(Failing(rule, tested, failed, held_here, peers))
+    for found in failing.values():
+        found.sort(key=_urgency)
+    return rules, failing
+
+
+def _urgency(one: Failing) -> tuple[int, int, int, str, str]:
+    """Stop rules, then what holds most rows back (their lines included), then what fails most often."""
+    severity = {"stop": 0, "quarantine": 1}.get(one.rule.rule.severity, 2)
+    return (severity, -one.held, -one.failed, one.rule.rule.id, one.rule.rule.table)
+
+
+def _held(night: Night) -> dict[tuple[str, str, str], int]:
+    """(rule, table, facility) → rows it holds; lines held with their record count for the record's table."""
+    held: dict[tuple[str, str, str], int] = defaultdict(int)
+    lines: dict[tuple[str, str, str], int] = defaultdict(int)
+    for rule, table, facility, with_parent, rows in night.warehouse.rows(
+        "SELECT rule, table_id, facility, with_parent, count(*) FROM checks.held GROUP BY ALL"
+    ):
+        if with_parent:
+            spec = night.project.tables[table]
+            lines[(rule, f"{spec.database}.{spec.parent}", facility)] += rows
+        else:
+            held[(rule, table, facility)] += rows
+    for key, rows in lines.items():
+        held[key] += rows
+    return dict(held)
+
+
+def _peers(night: Night) -> tuple[dict[str, str], dict[tuple[str, str, str], float]]:
+    level = dict(night.warehouse.rows("SELECT facility, coalesce(cap, '') FROM checks.facilities"))
+    rows = night.warehouse.rows(
+        "SELECT m.table_id, m.rule, f.cap, median(m.failed / m.tested) FROM checks.metrics m"
+        " JOIN checks.facilities f USING (facility) WHERE m.tested >= 20 AND f.cap IS NOT NULL"
+        f" GROUP BY ALL HAVING count(*) >= {PEERS}"
+    )
+    return level, {(table, rule, cap): rate for table, rule, cap, rate in rows}
+
+
+def _filled(night: Night, place_of: dict[str, str]) -> dict[tuple[str, str], dict[str, Share]]:
+    found: dict[tuple[str, str], dict[str, Share]] = defaultdict(dict)
+    for table, name, facility, filled, expected in night.warehouse.rows(
+        "SELECT table_id, field, facility, filled, expected FROM checks.priority"
+    ):
+        shares = found[(table, name)]
+        for whose in {"", place_of.get(facility, "")}:
+            shares[whose] = shares.get(whose, NO_SHARE).plus(Share(filled, expected))
+    return dict(found)

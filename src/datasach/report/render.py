@@ -1,0 +1,137 @@
+"""Templates → pages. Jinja with autoescape and StrictUndefined; every page is whole in itself.
+
+A page asks nothing of the network: its style sheet and its few lines of script stand in it, and its
+content security policy allows these two by their hashes and nothing else. So a page can be opened from a
+disk, sent by mail or printed, and a value that slipped into it could not load or run anything.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup, escape
+
+from datasach.report import charts, numbers
+from datasach.report.counts import FATE_TITLES, FATES
+from datasach.report.words import PILLARS, Tone, Words
+from datasach.spec.contract import Title
+from datasach.spec.rule import PILLAR_TITLES
+
+SCRIPT = (
+    "(function(){try{var k='datasach-lang',v=localStorage.getItem(k),e=v&&document.getElementById(v);"
+    "if(e)e.checked=true;document.addEventListener('change',function(c){if(c.target.name==='lang')"
+    "localStorage.setItem(k,c.target.id)})}catch(x){}})()"
+)
+"""Remembers the language between pages. Without it the switch still works on each page."""
+
+SEVERITIES: dict[str, tuple[Tone, Title]] = {
+    "stop": ("bad", Title(vi="Chặn", en="Stop")),
+    "quarantine": ("concern", Title(vi="Giữ lại", en="Hold")),
+    "flag": ("watch", Title(vi="Cảnh báo", en="Warn")),
+}
+CHANNELS = {
+    "coordination": Title(vi="Hệ thống điều phối", en="Coordination system"),
+    "social_insurance": Title(vi="Bảo hiểm xã hội", en="Social Insurance"),
+    "exchange": Title(vi="Trao đổi dữ liệu", en="Data exchange"),
+    "register": Title(vi="Danh mục, sổ đăng ký", en="Register"),
+}
+
+
+def spans(vi: str | Markup, en: str | Markup) -> Markup:
+    """Vietnamese, then English; the language switch and screen readers tell them apart by `lang`."""
+    return Markup(
+        f'<span class="vi" lang="vi">{escape(vi)}</span> <span class="en" lang="en">{escape(en)}</span>'
+    )
+
+
+def two(title: Title | dict[str, str]) -> Markup:
+    """A `Title` (or the vi/en of a receipt) in both languages."""
+    if isinstance(title, Title):
+        return spans(title.vi, title.en)
+    return spans(title["vi"], title["en"])
+
+
+def say(vi: str, en: str, **values: Any) -> Markup:
+    """A sentence in both languages, numbers written as each writes them.
+
+    >>> say("Đã đọc {n} dòng.", "{n} rows read.", n=1234)
+    Markup('<span class="vi" lang="vi">Đã đọc 1.234 dòng.</span> <span class="en" lang="en">1,234 rows read.</span>')
+    """
+    if not values:
+        return spans(vi, en)
+    is_number = {k: isinstance(v, int | float) for k, v in values.items()}
+    theirs = {k: numbers.vi(v) if is_number[k] else v for k, v in values.items()}
+    ours = {k: numbers.en(v) if is_number[k] else v for k, v in values.items()}
+    return spans(vi.format(**theirs), en.format(**ours))
+
+
+class Renderer:
+    """The pages' environment. `fingerprint` tells the templates, words and engine a page was made with."""
+
+    def __init__(self, root: Path, words: Words, version: str, declarations: str) -> None:
+        folder = root / "reports"
+        self._words = words
+        self._style = (folder / "style.css").read_text("utf-8")
+        self._environment = Environment(
+            loader=FileSystemLoader(folder / "templates"),
+            autoescape=True,
+            undefined=StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+            auto_reload=False,
+        )
+        self.fingerprint = _fingerprint(folder, version)
+        self._environment.filters.update(
+            vi=numbers.vi, pct=numbers.percent, size=numbers.size, day=numbers.day,
+            short_day=numbers.short_day,
+        )  # fmt: skip
+        self._environment.globals.update(
+            say=say, t=spans, two=two, mark=charts.mark, bar=charts.bar, stack=charts.stack,
+            spark=charts.spark, strip=charts.strip, columns=charts.columns, verdict=self._verdict,
+            fates=FATES, fate_titles=FATE_TITLES, pillars=PILLARS, pillar_titles=PILLAR_TITLES,
+            severities=SEVERITIES, channels=CHANNELS, tones=words.verdicts.words, words=words,
+            few=self._few, version=version, declarations=declarations,
+            fingerprint=self.fingerprint, style=Markup(self._style), script=Markup(SCRIPT),
+            csp=_policy(self._style),
+        )  # fmt: skip
+
+    def page(self, template: str, **context: Any) -> str:
+        return self._environment.get_template(template).render(**context)
+
+    def receipts(self, night: str, sender: str, payloads: list[dict[str, Any]]) -> str:
+        from datasach.report.receipt_page import receipt_context
+
+        return self.page("receipt.html.j2", **receipt_context(night, sender, payloads))
+
+    def _verdict(self, tone: Tone) -> Markup:
+        """Shape and word of a verdict."""
+        return Markup(
+            f'<span class="verdict {tone}">{charts.mark(tone)} {two(self._words.verdicts.words[tone])}</span>'
+        )
+
+    def _few(self, number: int, sensitive: bool = True) -> str:
+        """A count of people, with small ones hidden."""
+        least = self._words.verdicts.small_cell
+        return f"< {least}" if sensitive and 0 < number < least else numbers.vi(number)
+
+
+def _policy(style: str) -> str:
+    return (
+        f"default-src 'none'; style-src '{_hash(style)}'; script-src '{_hash(SCRIPT)}'; img-src data:;"
+        " base-uri 'none'; form-action 'none'"
+    )
+
+
+def _hash(text: str) -> str:
+    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+
+
+def _fingerprint(folder: Path, version: str) -> str:
+    digest = hashlib.sha256(version.encode())
+    for path in sorted(p for p in folder.rglob("*") if p.is_file()):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()[:16]

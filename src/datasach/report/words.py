@@ -1,0 +1,117 @@
+"""The report's words, declared beside its pages: `reports/codes.yaml`, `outcomes.yaml`, `verdicts.yaml`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, TypeVar
+
+from datasach.spec.contract import Title
+from datasach.spec.load import Declared, Problems, build, read_yaml
+from datasach.spec.rule import Pillar
+
+Tone = Literal["good", "watch", "concern", "bad", "none"]
+TONES: tuple[Tone, ...] = ("bad", "concern", "watch", "good", "none")
+"""Worst first; `none` says nothing and never wins."""
+PILLARS: tuple[Pillar, ...] = ("dung", "du", "sach", "song")
+
+DeclaredT = TypeVar("DeclaredT", bound=Declared)
+
+
+class Code(Declared):
+    """What a reading code means and what its sender does about it."""
+
+    level: Literal["file", "row", "note", "duplicate", "version", "signature"]
+    vi: str
+    en: str
+    fix: Title
+
+
+class Codes(Declared):
+    codes: dict[str, Code]
+
+
+class Outcome(Declared):
+    """What became of a file: `vi` and `en` are templates over the receipt's counts."""
+
+    tone: Tone
+    word: Title
+    vi: str
+    en: str
+    next: Title
+
+
+class Outcomes(Declared):
+    outcomes: dict[str, Outcome]
+
+
+class Bounds(Declared):
+    """Shares from which a verdict is earned; below `concern` the data cannot be used."""
+
+    good: float
+    watch: float
+    concern: float
+
+
+class Verdicts(Declared):
+    origin: Title
+    min_records: int
+    small_cell: int
+    silent_after: int
+    sensitive: list[str]
+    pillars: dict[Pillar, Bounds]
+    words: dict[Tone, Title]
+
+    def tone(self, pillar: Pillar, share: float) -> Tone:
+        bounds = self.pillars[pillar]
+        if share >= bounds.good:
+            return "good"
+        if share >= bounds.watch:
+            return "watch"
+        return "concern" if share >= bounds.concern else "bad"
+
+
+NO_WORDS = Code(
+    level="file",
+    vi="Mã này chưa có lời giải thích.",
+    en="There is no explanation for this code yet.",
+    fix=Title(vi="Hỏi Trung tâm.", en="Ask the Centre."),
+)
+"""A night must not stop because a new code has no sentence; tests/unit/report/test_codes.py does instead."""
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    codes: dict[str, Code]
+    outcomes: dict[str, Outcome]
+    verdicts: Verdicts
+
+    def code(self, code: str) -> Code:
+        return self.codes.get(code, NO_WORDS)
+
+
+def load_words(root: Path) -> Words:
+    """Read the three files of `<root>/reports`.
+
+    Raises SpecError with file and line of everything wrong with them.
+    """
+    problems = Problems(root)
+    codes = _load(Codes, root / "reports/codes.yaml", problems)
+    outcomes = _load(Outcomes, root / "reports/outcomes.yaml", problems)
+    verdicts = _load(Verdicts, root / "reports/verdicts.yaml", problems)
+    problems.raise_if_any()
+    assert codes and outcomes and verdicts
+    return Words(codes.codes, outcomes.outcomes, verdicts)
+
+
+def _load(model: type[DeclaredT], path: Path, problems: Problems) -> DeclaredT | None:
+    if not path.is_file():
+        problems.add(path, 1, "this file is missing")
+        return None
+    document = read_yaml(path, problems)
+    return build(model, document, problems) if document else None
+
+
+def worst(tones: list[Tone]) -> Tone:
+    """The worst of several verdicts; `none` only if there is nothing else."""
+    return min(tones, key=TONES.index, default="none")

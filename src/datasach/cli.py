@@ -104,15 +104,28 @@ def demo(root: Path | None, out: Path, seed: int, facilities: int, nights: int, 
 @main.command()
 @project_option
 @click.option("--out", required=True, type=click.Path(file_okay=False, exists=True, path_type=Path))
+@click.option("--values", is_flag=True, help="Show source and new values (restricted: a person's data).")
 @click.argument("record")
-def explain(root: Path | None, out: Path, record: str) -> None:
+def explain(root: Path | None, out: Path, record: str, values: bool) -> None:
     """Walk one record from its file to the published row, or to why it was held.
 
     RECORD is FILE:TABLE:ROW (as receipts print it), FACILITY|MA_LK, or the place in a file: NAME#LINE.
     """
     from datasach.pipeline.explain import explain_record
 
-    click.echo(explain_record(_load(root), out, record))
+    click.echo(explain_record(_load(root), out, record, values))
+
+
+@main.command()
+@project_option
+@click.option("--inbox", required=True, type=click.Path(file_okay=False, path_type=Path))
+@click.option("--night", required=True, type=night_type)
+@click.option("--out", required=True, type=click.Path(file_okay=False, path_type=Path))
+def flow(root: Path | None, inbox: Path, night: Any, out: Path) -> None:
+    """Run one night as a Prefect flow, with its server embedded; no telemetry, state inside OUT."""
+    from datasach.runners.launch import run_flow
+
+    raise SystemExit(run_flow(root or settings.find_project(), inbox, out, night.date()))
 
 
 def _load(root: Path | None) -> Any:

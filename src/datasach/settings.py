@@ -73,6 +73,11 @@ def now() -> datetime:
     return datetime.fromisoformat(fixed).astimezone(UTC) if fixed else datetime.now(UTC)
 
 
+def yesterday() -> date:
+    """The night just ended, in Viet Nam."""
+    return today() - timedelta(days=1)
+
+
 def today() -> date:
     """Today in Viet Nam (UTC+7, no summer time)."""
     return (now() + timedelta(hours=7)).date()

@@ -10,6 +10,7 @@ from datasach.link.link import link
 from datasach.pipeline.step import Night, Progress, Step
 from datasach.publish.books import keep_books
 from datasach.publish.release import release
+from datasach.publish.results import keep_results
 from datasach.publish.stage import stage
 from datasach.reconcile.channels import compare_channels
 from datasach.reconcile.versions import settle_versions
@@ -179,6 +180,7 @@ def _publish(night: Night, _: list[Any], progress: Progress) -> None:
     )
     night.carried["release"] = done
     night.found["publish"] = {"snapshot": done.snapshot, "is_new": done.is_new}
+    keep_results(night.warehouse, night.project)
     _settle_states(night, done.withheld)
 
 

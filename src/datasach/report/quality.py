@@ -33,7 +33,7 @@ class Score(NamedTuple):
 
 @dataclass(slots=True)
 class Scores:
-    """Sums of shares and records by (database, place or facility); `""` stands for all."""
+    """Sums of shares and records by (database, place or facility); `""` stands for all of either."""
 
     verdicts: Verdicts
     shares: dict[tuple[str, str, str], Share] = field(default_factory=dict)
@@ -112,14 +112,16 @@ def assess(night: Night, verdicts: Verdicts, place_of: dict[str, str]) -> Qualit
     tables: dict[tuple[str, str], int] = {}
     for table, facility, records in night.warehouse.rows("SELECT * FROM checks.records"):
         database = table.split(".")[0]
-        for whose in {"", facility, place_of.get(facility)} - {None}:
-            scores.records[(database, str(whose))] += records
+        for whose in _owners(facility, place_of):
+            scores.records[(database, whose)] += records
+            scores.records[("", whose)] += records
         tables[(table, facility)] = records
     for database, facility, pillar, top, bottom in night.warehouse.rows(
         "SELECT database, facility, pillar, numerator, denominator FROM checks.scores ORDER BY ALL"
     ):
-        for whose in {"", facility, place_of.get(facility)} - {None}:
-            scores.add(database, str(whose), pillar, Share(top, bottom))
+        for whose in _owners(facility, place_of):
+            scores.add(database, whose, pillar, Share(top, bottom))
+            scores.add("", whose, pillar, Share(top, bottom))
     rules, failing = _rules(night, place_of)
     return Quality(
         scores=scores,
@@ -129,6 +131,11 @@ def assess(night: Night, verdicts: Verdicts, place_of: dict[str, str]) -> Qualit
         tables=tables,
         held=dict(night.warehouse.rows("SELECT table_id, count(*) FROM checks.held GROUP BY ALL")),
     )
+
+
+def _owners(facility: str | None, place_of: dict[str, str]) -> set[str]:
+    """Whose sums a facility's numbers go into: the nation's, its place's, its own."""
+    return {"", *(name for name in (facility, place_of.get(facility or "")) if name)}
 
 
 def _rules(

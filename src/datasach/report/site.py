@@ -1,5 +1,73 @@
-"""temporary"""
+"""The report of a night: receipts for senders, then a static site, then the pointer to it.
+
+    receipts/<night>/<sender>/…    see receipts.py
+    reports/<night>/…              the pages of reports/pages.yaml; whole before it can be seen
+    reports/latest                 symbolic link to the newest whole site
+"""
+
 from __future__ import annotations
+
+import shutil
+from pathlib import Path
 from typing import Any
-def write_report(night: Any, progress: Any) -> dict[str, Any]:
-    return {"site": str(night.layout.root/"reports")}
+
+from datasach import __version__
+from datasach.report import history, pages, tables
+from datasach.report.book import Book, open_book
+from datasach.report.deliveries import gather
+from datasach.report.night import Night, Progress, gate_of
+from datasach.report.receipts import Receipts, write_receipts
+from datasach.report.render import Renderer
+from datasach.report.words import load_words
+from datasach.store.layout import fsync_folder, move_pointer
+
+__all__ = ["history", "write_report"]
+
+
+def write_report(night: Night, progress: Progress) -> dict[str, Any]:
+    """Write receipts and site of the night.
+
+    Reads   the ledger, checks.*, recon.*, standard.files/rejects/units, golden.person, night.carried
+    Returns {"site": path of index.html, "pages": how many, "receipts": how many there are, "issued": new or changed}
+    Fails   readers keep the previous site: `latest` moves last
+    """
+    words = load_words(night.project.root)
+    renderer = Renderer(night.project.root, words, __version__, night.project.fingerprint)
+    gate = gate_of(night)
+    progress("receipts")
+    deliveries = gather(night)
+    receipts = Receipts(night, words, deliveries, gate.withheld)
+    payloads = receipts.payloads()
+    tonight = night.until.isoformat()
+    issued = write_receipts(night.layout.root / "receipts", payloads, tonight, renderer)
+    progress("site")
+    book = open_book(night, words, deliveries, receipts.outcomes, gate)
+    folder = night.layout.root / "reports" / tonight
+    count = _write_site(book, renderer, folder)
+    move_pointer(folder.parent / "latest", tonight)
+    return {
+        "site": str(folder / "index.html"),
+        "pages": count,
+        "receipts": len(deliveries),
+        "issued": issued,
+    }
+
+
+def _write_site(book: Book, renderer: Renderer, home: Path) -> int:
+    side = home.with_name(f".{home.name}.part")
+    shutil.rmtree(side, ignore_errors=True)
+    count = 0
+    for path, text in pages.render_all(book, renderer):
+        target = side / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(text, "utf-8")
+        count += 1
+    tables.write_tables(book, side / "data")
+    old = home.with_name(f".{home.name}.old")
+    shutil.rmtree(old, ignore_errors=True)
+    if home.exists():
+        home.replace(old)
+    side.replace(home)
+    shutil.rmtree(old, ignore_errors=True)
+    fsync_folder(home.parent)
+    return count

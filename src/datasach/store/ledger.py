@@ -77,7 +77,8 @@ class Ledger:
 
     def __init__(self, path: Path, run: str) -> None:
         self.run = run
-        self._db = sqlite3.connect(path, isolation_level=None)
+        # Used by one step at a time, though a runner may give each step another thread.
+        self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
         self._db.row_factory = sqlite3.Row
         self._db.execute("PRAGMA foreign_keys = ON")
         self._db.executescript((package_files("datasach.store") / "ledger.sql").read_text("utf-8"))

@@ -121,7 +121,7 @@ def deliver_table(
         text = data.rstrip(b"\r\n")
         start = text.rfind(b"\n") + 1
         data = text[: start + (len(text) - start) // 2] + b"\r\n"
-        table, _, _, key, *_ = written.records[-1]
+        table, _, _, key, *_ = written.records.pop()
         written.errors.append((table, key, "*", "broken_csv", ""))
         saved.save(sender, name, data, written, kind="damaged", detail="broken_csv")
         return

@@ -167,6 +167,7 @@ class _Run:
         self._assessments(saved, facility, night)
         for name, data, written in extracts.files(collector, night):
             damage.deliver_table(saved, facility.code, name, data, written, broken)
+        registers.send_new_beneficiaries(self.country, saved, night, facility, self.mess)
         damage.strays(self, saved, facility, night, broken)
 
     def envelopes(

@@ -258,7 +258,7 @@ class Block:
 def canary(ward: Ward) -> Person:
     """The privacy canary, living in `ward`."""
     return Person(
-        pid="CANARY", name=CANARY_NAME, sex="2", born=Day(1987, 9, 13), year_only=False,
+        pid="PCANARY", name=CANARY_NAME, sex="2", born=Day(1987, 9, 13), year_only=False,
         citizen_id=CANARY_ID, old_id="099900137", insurance_number="7999900137",
         phone=CANARY_PHONE, family_phone=CANARY_PHONE, ward=ward, house="Số 137, đường Canarixyz",
         ethnic="01", blood="AB", insured=True, chance=0.99, area=0,

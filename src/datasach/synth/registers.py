@@ -176,25 +176,62 @@ def _send_beneficiaries(country: Country, truth: NightTruth, night: int, mess: M
     """One list per province; every second department's workbook holds codes as numbers."""
     lists: dict[str, list[Row]] = {}
     written: dict[str, Written] = {}
+    number_writers = sorted(country.provinces)[1::2]
     for facility in country.facilities:
         for number in range(facility.area.blocks):
             block = country.block(facility.index, number)
             helped = block.present & (block.born < night) & (block.chance < 0.015)
             for at in np.flatnonzero(helped).tolist():
                 person = block.person(at)
-                rows = lists.setdefault(person.ward.new_province, [])
-                values, wrong = _beneficiary(person, night, mess, country)
+                province = person.ward.new_province
+                rows = lists.setdefault(province, [])
+                values, wrong = beneficiary(person, night, mess, country)
+                if province in number_writers:
+                    wrong = [*wrong, *lost_zeros(values)]
                 rows.append(tuple(values.get(name, "") for name in BENEFICIARY))
-                written.setdefault(person.ward.new_province, Written()).row(
+                written.setdefault(province, Written()).row(
                     "social_protection.beneficiary", len(rows), rows[-1][0], person, wrong
                 )
-    for n, (province, rows) in enumerate(sorted(lists.items())):
-        data = as_workbook(BENEFICIARY, rows, numbers=n % 2 == 1)
+    for province, rows in sorted(lists.items()):
+        data = as_workbook(BENEFICIARY, rows, numbers=province in number_writers)
         name = f"BTXH_{province}_{day_text(night)}.xlsx"
         truth.save("SYT", name, data, written[province])
 
 
-def _beneficiary(
+def lost_zeros(values: dict[str, str]) -> list[Planted]:
+    """What a workbook that holds codes as numbers will lose."""
+    fields = ("so_cccd", "dien_thoai", "matinh_cu_tru", "maxa_cu_tru")
+    return [
+        (name, "leading_zero_lost", values[name]) for name in fields if values[name].startswith("0")
+    ]
+
+
+def send_new_beneficiaries(
+    country: Country, truth: NightTruth, night: int, facility: Facility, mess: Mess
+) -> None:
+    """Two new cases of a district's social workers, in the facility's own kind of workbook."""
+    rng = stream(country.seed, EXTRACT, night, facility.index, 1)
+    if facility.level.name != "district" or rng.random() > 0.4:
+        return
+    block = country.block(facility.index, int(rng.random() * facility.area.blocks))
+    grown = np.flatnonzero(block.present & (block.born < night - 9000) & (block.chance > 0.985))
+    rows, written = [], Written()
+    habit = facility.habit
+    for at in grown[:2].tolist():
+        person = block.person(at)
+        values, wrong = beneficiary(person, night, mess, country)
+        if habit.numbers:
+            wrong = [*wrong, *lost_zeros(values)]
+        rows.append(tuple(values.get(name, "") for name in BENEFICIARY))
+        written.row("social_protection.beneficiary", len(rows), rows[-1][0], person, wrong)
+        truth.person(person)
+    if rows:
+        data = as_workbook(BENEFICIARY, rows, numbers=habit.numbers, heading=habit.heading)
+        name = f"BTXH_{facility.code}_{day_text(night)}.xlsx"
+        truth.save(facility.code, name, data, written)
+
+
+def beneficiary(
     person: Person, night: int, mess: Mess, country: Country
 ) -> tuple[dict[str, str], list[Planted]]:
     on = datetime.date.fromordinal(night)

@@ -8,7 +8,7 @@
 
 `file` is the path inside the inbox. `member` and `sha256` name the content that was read: the member
 of a zip, or what a gzip holds, or the file itself; the engine counts units and rows inside a content,
-and its `files` table of the ledger has the same SHA-256 and sender.
+and its `files` table of the ledger has the same SHA-256, sender and channel.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ from .mess import Planted
 from .people import Person
 
 FLUSH_ROWS = 60_000
+CHANNELS = {"BHXH": "social_insurance", "DPDL": "coordination"}
 README = """# Truth of an invented inbox
 
 Everything in `{inbox}` is invented: no person, facility, product or event in it exists. These tables
@@ -46,7 +47,7 @@ A damaged file's records are listed with its good copy only (kind `repaired`, th
 the damage leaves them readable. The canary person of every night is `{canary}`.
 """
 SCHEMAS: dict[str, tuple[str, ...]] = {
-    "records": ("night", "sender", "file", "member", "sha256", "table", "unit", "row", "record",
+    "records": ("night", "sender", "channel", "file", "member", "sha256", "table", "unit", "row", "record",
                 "person", "related", "version"),
     "errors": ("night", "sender", "file", "table", "record", "field", "kind", "true_value"),
     "files": ("night", "sender", "file", "sha256", "kind", "detail", "units", "event_night", "bytes"),
@@ -162,6 +163,7 @@ class NightTruth:
         contents = (written,) if isinstance(written, Written) else written
         units = sum(content.units for content in contents)
         night, summary = self.night, self.summary
+        channel = CHANNELS.get(name[:4], "")
         self._add(
             "files",
             [(night, sender, file, digest, kind, detail, units, event_night or night, size)],
@@ -170,7 +172,10 @@ class NightTruth:
             sha, member = content.sha256 or digest, content.member
             self._add(
                 "records",
-                [(night, sender, file, member, sha, *record) for record in content.records],
+                [
+                    (night, sender, channel, file, member, sha, *record)
+                    for record in content.records
+                ],
             )
             self._add("errors", [(night, sender, file, *error) for error in content.errors])
             summary.records.update([record[0] for record in content.records])
@@ -186,9 +191,8 @@ class NightTruth:
         """Records of a whole row group of health books; their keys hold the person's number."""
         count = len(books)
         person = pc.binary_join_element_wise("P", pc.utf8_slice_codeunits(books, 3, 12), "")
-        person = pc.if_else(pc.equal(books, "SSKANARY"), "CANARY", person)
         fixed = {
-            "night": pa.array([self.night] * count, pa.date32()), "sender": sender, "file": file,
+            "night": pa.array([self.night] * count, pa.date32()), "sender": sender, "channel": "", "file": file,
             "member": "", "sha256": sha256, "table": table, "unit": pa.nulls(count, pa.int64()),
             "row": pa.array(range(before + 1, before + 1 + count), pa.int64()), "record": books,
             "person": person, "related": "", "version": pa.array([1] * count, pa.int64()),

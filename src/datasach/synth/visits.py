@@ -262,7 +262,6 @@ class Builder:
 
     def corrected(self, visit: Visit) -> Visit:
         """The visit as it is sent again on the next night: another content under the same key."""
-        draw = visit.planned.draws[6]
         wrong = [item for item in visit.wrong if item[0] != "*"]
         desk = replace(
             visit.desk, identifier=visit.person.citizen_id,
@@ -271,7 +270,7 @@ class Builder:
         again = replace(
             visit, desk=desk, rows={}, version=2,
             wrong=[*wrong, *(("*", "XML1", *item) for item in desk.wrong)],
-            also=visit.also or ("I10" if visit.disease.icd != "I10" and draw < 0.3 else "K29.7"),
+            also="" if visit.also else "I10" if visit.disease.icd == "K29.7" else "K29.7",
         )  # fmt: skip
         self.fill(again)
         return again

@@ -81,6 +81,12 @@ class Context:
         """A join alias of this rule's own, so that joins of many rules can stand in one query."""
         return f"{word}_{re.sub(r'[^a-z0-9]', '_', self.rule.lower())}"
 
+    def sent(self, name: str) -> str:
+        """The contract's field for a part of the identity (`full_name`, `born`, `phone` …), else the name."""
+        identity = self.project.tables[self.table].identity
+        parts = identity.fields() if identity else {}
+        return parts.get(name, name)
+
     def other(self, name: str) -> str:
         """Id of the table that a rule calls `name`: an id, or a table of the standard such as XML1."""
         tables = self.project.tables
@@ -320,7 +326,9 @@ def expression(ctx: Context, holds: str, fields: list[str]) -> Check:
 
 @kind
 def readable(ctx: Context, field: str) -> Check:
-    """What was sent could be read as the field's type. Blank as sent is not asked."""
+    """What was sent could be read as the field's type. Blank as sent is not asked. A part of the identity
+    (`born`, `phone`) stands for the field the table has for it."""
+    field = ctx.sent(field)
     column = ctx.column(field)
     joined, is_lost = ctx.found("u", _changed(ctx, ["unreadable"], [field]))
     return Check(f"({column} IS NOT NULL OR {is_lost})", is_lost, joins=(joined,), fields=(field,))
@@ -339,7 +347,9 @@ def all_readable(ctx: Context, types: list[str]) -> Check:
 @kind
 def sent_clean(ctx: Context, reasons: list[str], fields: list[str] | None = None) -> Check:
     """No value (of `fields`, or of the whole row) had to be changed for one of these reasons when it was
-    standardised. Rows whose `fields` are all blank are not asked."""
+    standardised. Rows whose `fields` are all blank are not asked. A part of the identity (`full_name`)
+    stands for the field the table has for it."""
+    fields = [ctx.sent(f) for f in fields] if fields else None
     columns = [ctx.column(f) for f in fields or []]
     joined, is_changed = ctx.found("c", _changed(ctx, reasons, fields))
     asked = " OR ".join([*(f"{c} IS NOT NULL" for c in columns), is_changed]) if columns else "true"
@@ -583,23 +593,32 @@ def lines_between(
 
 @kind
 def equals_sum(
-    ctx: Context, field: str, lines: list[str], of: str, within: str = "1", where: str | None = None
-) -> Check:
-    """`field` equals the sum of `of` over the unit's rows in the tables `lines` for which `where` is
-    true, within `within` (đồng). No row counts as 0; a blank `field` is not asked."""
-    column, alias = ctx.column(field), ctx.alias("s")
+    ctx: Context, fields: list[str], lines: list[str], of: list[str], within: str = "1",
+    where: str | None = None,
+) -> Check:  # fmt: skip
+    """Each of `fields` equals the sum of its partner in `of` over the unit's rows in the tables `lines`
+    for which `where` is true, within `within` (đồng). No row counts as 0. A blank field is no difference;
+    a row whose `fields` are all blank is not asked."""
+    if len(of) != len(fields):
+        raise RuleProblem("of must have as many names as fields")
+    columns, alias = [ctx.column(f) for f in fields], ctx.alias("s")
     tables = [ctx.other(t) for t in lines]
+    amounts = ", ".join(f'"{o}" AS n{i}' for i, o in enumerate(of))
     parts = " UNION ALL ".join(
-        f'SELECT _key, "{of}" AS amount FROM {ctx.rows(t, ["_key", of], where)}' for t in tables
+        f"SELECT _key, {amounts} FROM {ctx.rows(t, ['_key', *of], where)}" for t in tables
     )
+    sums = ", ".join(f"sum(n{i}) AS n{i}" for i in range(len(of)))
     joined = (
-        f"LEFT JOIN (SELECT _key, sum(amount) AS total FROM ({parts}) GROUP BY _key) {alias}"
+        f"LEFT JOIN (SELECT _key, {sums} FROM ({parts}) GROUP BY _key) {alias}"
         f" ON {alias}._key = {_unit(ctx)}"
     )
+    wrong = [
+        f"coalesce(abs({c} - coalesce({alias}.n{i}, 0)) > {_constant(within)}, false)"
+        for i, c in enumerate(columns)
+    ]
     return Check(
-        f"{column} IS NOT NULL",
-        f"abs({column} - coalesce({alias}.total, 0)) > {_constant(within)}",
-        joins=(joined,), reads=tuple(tables), fields=(field,),
+        " OR ".join(f"{c} IS NOT NULL" for c in columns), " OR ".join(wrong),
+        joins=(joined,), reads=tuple(tables), fields=tuple(fields),
     )  # fmt: skip
 
 
@@ -679,18 +698,42 @@ def not_during(
 
 
 @kind
-def icd_known(ctx: Context, field: str) -> Check:
-    """Every ICD-10 code of the field is in the ICD-10 list of Viet Nam. Blank is not asked."""
-    known = f"(SELECT unnest({constants(_icd_codes(ctx.project, None))}))"
-    return _each_part(ctx, field, f"part NOT IN {known}")
+def icd_shaped(ctx: Context, field: str) -> Check:
+    """Every code of the field has the form of an ICD-10 code after standardising: J18 or J18.9 or M54.56.
+    Whether the code exists is not asked: the list at hand holds flagged codes only. Blank is not asked."""
+    return _each_part(ctx, field, "NOT regexp_full_match(part, '[A-Z][0-9][0-9A-Z](\\.[0-9]{1,2})?')")
+
+
+@kind
+def in_reference(
+    ctx: Context, field: str, list: str, columns: list[str],
+    start: str = "1", length: str | None = None, also: list[str] | None = None,
+) -> Check:  # fmt: skip
+    """The value, or `length` characters of it from `start`, stands in the reference list (`columns` of
+    `_reference/<list>.csv`, written together) or among `also`. Blank is not asked, nor a value too short."""
+    frame = ctx.project.reference(list)
+    for name in columns:
+        if name not in frame.columns:
+            raise RuleProblem(f'{list} has no column "{name}"{suggestion(name, frame.columns)}')
+    codes = sorted({"".join(c or "" for c in row) for row in frame.select(columns).rows()} | {*(also or ())})
+    column = ctx.column(field)
+    part = f"substr({column}, {int(start)}, {int(length)})" if length else column
+    asked = f"{column} IS NOT NULL"
+    if length:
+        asked += f" AND length({column}) >= {int(start) + int(length) - 1}"
+    return Check(asked, f"NOT list_contains({constants(codes)}, {part})", fields=(field,))
 
 
 @kind
 def icd_not_flagged(ctx: Context, field: str, flag: str) -> Check:
     """No ICD-10 code of the field carries the flag in the list of TT 06/2026/TT-BYT: not_as_main,
     main_discouraged, more_specific_exists, cause_of_death_only, mainly_female, mainly_male. Blank is not asked."""
-    flagged = f"(SELECT unnest({constants(_icd_codes(ctx.project, flag))}))"
-    return _each_part(ctx, field, f"part IN {flagged}")
+    frame = ctx.project.reference("icd10")
+    flags = frame.columns[2:8]
+    if flag not in flags:
+        raise RuleProblem(f'the ICD-10 list has no flag "{flag}"{suggestion(flag, flags)}')
+    flagged = frame.filter(frame[flag] == "1")["icd10"]
+    return _each_part(ctx, field, f"part IN (SELECT unnest({constants(flagged)}))")
 
 
 @kind
@@ -721,16 +764,6 @@ def _each_part(ctx: Context, field: str, wrong: str) -> Check:
         f" WHERE part <> '' AND {wrong}) {alias} ON {alias}.v = {column}"
     )
     return Check(f"{column} IS NOT NULL", f"{alias}.v IS NOT NULL", joins=(joined,), fields=(field,))
-
-
-def _icd_codes(project: Project, flag: str | None) -> list[str]:
-    frame = project.reference("icd10")
-    if flag is None:
-        return [str(c) for c in frame["icd10"]]
-    flags = frame.columns[2:8]
-    if flag not in flags:
-        raise RuleProblem(f'the ICD-10 list has no flag "{flag}"{suggestion(flag, flags)}')
-    return [str(c) for c in frame.filter(frame[flag] == "1")["icd10"]]
 
 
 def code_list(project: Project, name: str) -> list[str]:

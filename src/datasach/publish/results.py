@@ -1,0 +1,44 @@
+"""The night's results beside the data: what `explain`, the report and tomorrow's run look things up in.
+
+Keys, rules and counts, never a value of a person.
+"""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from datasach.spec.project import Project
+from datasach.store.warehouse import Warehouse, sql_name
+
+TABLES = (
+    "checks.findings", "checks.held", "checks.metrics", "checks.books", "checks.scores",
+    "checks.facilities", "checks.priority", "checks.lateness", "recon.units",
+    "recon.channel_visits", "recon.channel_fields", "link.record_persons", "link.unit_persons",
+    "link.review", "link.refused",
+)  # fmt: skip
+
+
+def keep_results(warehouse: Warehouse, project: Project) -> Path:
+    """Writes state/results/<table>.parquet for TABLES and `row_fates`; the whole folder is swapped at once."""
+    side = warehouse.layout.scratch("results")
+    for table in TABLES:
+        warehouse.write_parquet(f"SELECT * FROM {table}", side / f"{table}.parquet")
+    warehouse.write_parquet(_row_fates(project), side / "row_fates.parquet")
+    home = warehouse.layout.state / "results"
+    old = warehouse.layout.state / ".results.old"
+    shutil.rmtree(old, ignore_errors=True)
+    if home.exists():
+        home.replace(old)
+    side.replace(home)
+    shutil.rmtree(old, ignore_errors=True)
+    return home
+
+
+def _row_fates(project: Project) -> str:
+    """Rows that are not current, with why. Rows of envelopes are named by their unit."""
+    return " UNION ALL ".join(
+        f"SELECT '{t.id}' AS table_id, _file, {'_unit' if t.is_enveloped else 'NULL::INTEGER'} AS _unit,"
+        f" {'NULL::INTEGER' if t.is_enveloped else '_row'} AS _row, fate, reason FROM recon.{sql_name(t.id)}"
+        for t in project.tables.values()
+    )

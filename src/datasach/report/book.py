@@ -1,0 +1,119 @@
+"""Everything the pages of one night are made from, gathered once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from datasach.report import history, places, quality, twice
+from datasach.report.counts import Counts, total
+from datasach.report.deliveries import Delivery
+from datasach.report.history import History
+from datasach.report.night import Gate, Night
+from datasach.report.places import Country, Unit
+from datasach.report.quality import Quality, Score
+from datasach.report.receipts import folder_of
+from datasach.report.twice import Channels
+from datasach.report.words import Words
+from datasach.spec.contract import Database, Title
+
+
+@dataclass(slots=True)
+class Book:
+    night: Night
+    words: Words
+    deliveries: list[Delivery]
+    outcomes: dict[int, str]
+    """Offer → key of outcomes.yaml."""
+    country: Country
+    quality: Quality
+    channels: Channels
+    history: History
+    gate: Gate
+
+    @property
+    def databases(self) -> list[Database]:
+        return sorted(self.night.project.databases.values(), key=lambda d: d.number)
+
+    @property
+    def manifest(self) -> dict[str, Any]:
+        """Of the release that stands after tonight; empty before the first."""
+        release = self.night.carried.get("release")
+        return dict(release.manifest) if release else {}
+
+    @property
+    def not_run(self) -> list[Any]:
+        return list(self.night.carried.get("not_run", []))
+
+    def counts_of(self, night: str) -> Counts:
+        """All rows that arrived in one night, as they stand now."""
+        return total(
+            u.evenings[night].counts for u in self.country.units.values() if night in u.evenings
+        )
+
+    def has_page(self, unit: Unit) -> bool:
+        """Units that sent something or are spoken of in a record have a page; names in a register have not."""
+        return bool(unit.evenings) or ("", unit.id) in self.quality.scores.records
+
+    def scores(self, database: str = "", whose: str = "") -> list[Score]:
+        return self.quality.scores.of(database, whose)
+
+    def held_reason(self, database: str) -> Title | None:
+        """Why the gate holds a database, in both languages; None if it does not."""
+        if database not in self.gate.withheld:
+            return None
+        broken = next(
+            (r for r in self.gate.results if r.database == database and not r.holds), None
+        )
+        if broken is None:
+            return Title(vi="Cổng không đánh giá được.", en=self.gate.withheld[database])
+        return _reason(broken.rule, broken.about, broken.theirs, broken.ours, broken.raised)
+
+
+def _reason(
+    rule: str, about: str, theirs: int | None, ours: float | None, raised: bool
+) -> Title:
+    if raised:
+        return Title(
+            vi=f"Không kiểm tra được {rule} trên {about}.", en=f"{rule} could not be checked on {about}."
+        )
+    if rule == "RULES_NOT_RUN":
+        return Title(vi="Có quy tắc không chạy được.", en="Some rules did not run.")
+    if rule == "BOOKS_OFF":
+        return Title(vi="Sổ dòng không cân.", en="The books of rows do not balance.")
+    if theirs is not None and ours is not None and theirs != ours:
+        return Title(
+            vi=f"Hai bộ đếm khác nhau ở {rule} ({about}): {theirs} và {ours:g}.",
+            en=f"The two counts differ for {rule} ({about}): {theirs} and {ours:g}.",
+        )
+    return Title(vi=f"Không đạt {rule} ({about}).", en=f"{rule} does not hold ({about}).")
+
+
+def open_book(
+    night: Night, words: Words, deliveries: list[Delivery], outcomes: dict[int, str], gate: Gate
+) -> Book:
+    country = places.survey(night, words, deliveries, outcomes)
+    place_of = {unit.id: unit.place for unit in country.units.values()}
+    history.keep(night, country)
+    return Book(
+        night=night,
+        words=words,
+        deliveries=deliveries,
+        outcomes=outcomes,
+        country=country,
+        quality=quality.assess(night, words.verdicts, place_of),
+        channels=twice.compare(night, place_of),
+        history=history.look_back(night, country.tonight),
+        gate=gate,
+    )
+
+
+def receipt_link(night: str, sender: str, up: str) -> str:
+    """From a page of the site to the receipts of a sender's night; `up` leads to the site's root."""
+    return f"{up}../../receipts/{night}/{folder_of(sender)}/index.html"
+
+
+Context = dict[str, Any]
+PageContext = Callable[[Book, str], Context]
+"""(book, id of the thing the page is about) → what the template is given."""

@@ -1,0 +1,71 @@
+"""The Prefect runner: the same steps as Prefect tasks, for schedules, retries of reading, and a view of the night.
+
+Only this module and `flows/` import prefect. Its state is a view: the ledger decides what is done, so
+a killed flow run that stands RUNNING for ever changes nothing. Task names hold step names and shard
+numbers, results are not kept, and no row passes through it.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from prefect import flow, task
+from prefect.artifacts import create_markdown_artifact
+from prefect.cache_policies import NO_CACHE
+
+from datasach.pipeline.plan import plan
+from datasach.pipeline.step import Night, Step
+from datasach.pipeline.summary import summary
+from datasach.runners.local import Outcome, opened, outcome_of
+from datasach.spec.project import load_project
+
+READ_RETRIES = 2
+"""Only reading is tried again: it touches disks and networks. All other steps are deterministic, and a
+second try would only hide a bug."""
+
+
+@task(cache_policy=NO_CACHE, persist_result=False)  # type: ignore[untyped-decorator]
+def shard_task(step: Step, night: Night, shard: Any) -> Any:
+    assert step.work is not None
+    return step.work(night.project, night.layout, shard)
+
+
+@task(cache_policy=NO_CACHE, persist_result=False)  # type: ignore[untyped-decorator]
+def step_task(step: Step, night: Night, results: list[Any]) -> None:
+    step.run(night, results, lambda _: None)
+
+
+def execute(night: Night, step: Step) -> None:
+    """One step as tasks: its shards side by side, then the step itself."""
+    results: list[Any] = []
+    if step.shards is not None:
+        retries = READ_RETRIES if step.name == "extract" else 0
+        work = shard_task.with_options(name=f"{step.name} shard", retries=retries)
+        futures = [work.submit(step, night, shard) for shard in step.shards(night)]
+        results = [future.result() for future in futures]
+    step_task.with_options(name=step.name)(step, night, results)
+
+
+@flow(name="datasach nightly", persist_result=False)  # type: ignore[untyped-decorator]
+def nightly(
+    project: str, inbox: str, out: str, night: str | None = None
+) -> dict[str, Any]:
+    """Bring a warehouse up to a night (ISO date; default: yesterday in Viet Nam, the night just ended).
+
+    Returns counts and paths. Fails if the gate withheld a database, after everything else went out.
+    """
+    from datasach import settings
+
+    until = date.fromisoformat(night) if night else settings.yesterday()
+    with opened(load_project(Path(project).resolve()), Path(inbox), Path(out), until) as opened_night:
+        for step in plan():
+            execute(opened_night, step)
+        outcome: Outcome = outcome_of(opened_night)
+    text = summary(outcome)
+    create_markdown_artifact(key="datasach-night", markdown=f"```\n{text}\n```", description=outcome.snapshot)
+    print(text)
+    if outcome.withheld:
+        raise RuntimeError(f"withheld by the gate: {', '.join(outcome.withheld)}")
+    return {"snapshot": outcome.snapshot, "is_new": outcome.is_new, "report": str(outcome.report)}

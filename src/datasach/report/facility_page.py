@@ -1,0 +1,87 @@
+"""What one facility's page shows: did our data arrive, and what do we mend first?"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from datasach.report.book import Book, Context, receipt_link
+from datasach.report.counts import Counts
+from datasach.report.places import Unit
+from datasach.report.render import say
+from datasach.report.words import Tone
+
+FIX_FIRST = 5
+STRIP_NIGHTS = 30
+UP = "../"
+
+
+def facility(book: Book, name: str) -> Context:
+    unit = book.country.units[name]
+    failing = book.quality.failing.get(name, [])
+    tone, sentence = _status(book, unit)
+    evenings = [unit.evenings[n] for n in sorted(unit.evenings, reverse=True)]
+    records = book.quality.scores.records
+    return {
+        "unit": unit,
+        "place": book.country.places[unit.place],
+        "tone": tone,
+        "sentence": sentence,
+        "counts": unit.counts,
+        "fix_first": failing[:FIX_FIRST],
+        "failing": failing,
+        "strip_data": [
+            (night, unit.evenings[night].tone if night in unit.evenings else None)
+            for night in book.country.nights[-STRIP_NIGHTS:]
+        ],
+        "evenings": [{"evening": e, "link": receipt_link(e.night, name, UP)} for e in evenings],
+        "nights": len(unit.evenings),
+        "scores": book.scores("", name),
+        "trends": {s.pillar: book.history.trend("", s.pillar, name) for s in book.scores("", name)},
+        "databases": [
+            {"spec": d, "records": records[(d.id, name)], "scores": book.scores(d.id, name)}
+            for d in book.databases
+            if (d.id, name) in records
+        ],
+        "visits": book.channels.facilities.get(name),
+        "differing": book.channels.by_facility.get(name, [])[:8],
+    }
+
+
+def _status(book: Book, unit: Unit) -> tuple[Tone, Any]:
+    """One sentence about the last night something came."""
+    if unit.last is None:
+        return "none", say(
+            "Đơn vị này chưa tự gửi tệp nào; dữ liệu về đơn vị do nơi khác gửi.",
+            "This unit has sent no file of its own; what is known of it was sent by others.",
+        )
+    evening = unit.evenings[unit.last]
+    counts: Counts = evening.counts
+    if unit.silent and unit.expected:
+        return "watch", say(
+            "Đã {n} đêm chưa nhận được tệp nào; lần gửi cuối là đêm {d}.",
+            "Nothing has come for {n} nights; the last delivery was in the night of {d}.",
+            n=unit.silent, d=_day(unit.last),
+        )  # fmt: skip
+    refused = evening.outcomes["rejected"] + evening.outcomes["rows_rejected"]
+    if refused:
+        return evening.tone, say(
+            "Đêm {d} nhận {f} tệp: {r} tệp bị từ chối; {a} trong {n} dòng được chấp nhận.",
+            "Night of {d}: {f} files came, {r} were rejected; {a} of {n} rows were accepted.",
+            d=_day(unit.last), f=evening.files, r=refused, a=counts.accepted, n=counts.read,
+        )  # fmt: skip
+    if counts.quarantined + counts.rejected:
+        return evening.tone, say(
+            "Đêm {d} nhận {f} tệp: {a} trong {n} dòng được chấp nhận, {q} dòng bị giữ lại hoặc từ chối.",
+            "Night of {d}: {f} files came; {a} of {n} rows were accepted, {q} are held or rejected.",
+            d=_day(unit.last), f=evening.files, a=counts.accepted, n=counts.read,
+            q=counts.quarantined + counts.rejected,
+        )  # fmt: skip
+    return evening.tone, say(
+        "Đêm {d} nhận đủ {f} tệp, {a} dòng được chấp nhận, không dòng nào bị giữ.",
+        "Night of {d}: {f} files came, {a} rows were accepted, none is held.",
+        d=_day(unit.last), f=evening.files, a=counts.accepted,
+    )  # fmt: skip
+
+
+def _day(night: str) -> str:
+    return f"{night[8:]}/{night[5:7]}"

@@ -1,0 +1,258 @@
+"""What the national page, a database's page and a province's page show."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from datasach.report.book import Book, Context
+from datasach.report.charts import Column
+from datasach.report.counts import Counts, Share, total
+from datasach.report.numbers import day, short_day
+from datasach.report.places import Place, Unit
+from datasach.report.render import say
+from datasach.report.words import PILLARS, Tone
+from datasach.spec.rule import PILLAR_TITLES
+
+NIGHTS_DRAWN = 31
+LOOK_FIRST = 5
+RULES_FIRST = 10
+
+
+# -- national --------------------------------------------------------------------------------------
+
+
+def national(book: Book, _: str) -> Context:
+    country = book.country
+    evenings = [u.evenings[country.tonight] for u in country.units.values() if country.tonight in u.evenings]
+    outcomes = sum((e.outcomes for e in evenings), type(evenings[0].outcomes)()) if evenings else {}
+    places = sorted(
+        country.places.values(),
+        key=lambda p: (p.id == "khac", not p.units, -p.counts.read, p.id),
+    )
+    tone, sentence = _tonight(book)
+    return {
+        "tone": tone,
+        "sentence": sentence,
+        "sent": len(country.sent_tonight()),
+        "expected": len(country.expected_tonight()),
+        "files": sum(e.files for e in evenings),
+        "files_refused": outcomes.get("rejected", 0) + outcomes.get("rows_rejected", 0),
+        "files_again": outcomes.get("duplicate", 0),
+        "counts_tonight": book.counts_of(country.tonight),
+        "counts": country.counts,
+        "persons": book.night.found.get("link", {}).get("persons"),
+        "look_first": look_first(book),
+        "databases": [_database_row(book, d.id) for d in book.databases],
+        "places": [_place_row(book, p) for p in places],
+        "columns_data": nights_drawn(book),
+        "first_night": country.nights[0],
+        "manifest": book.manifest,
+    }
+
+
+def _tonight(book: Book) -> tuple[Tone, Any]:
+    """The first sentence of the report: may the data be used tonight?"""
+    databases, withheld = len(book.databases), len(book.gate.withheld)
+    when = day(book.country.tonight)
+    if withheld:
+        return "bad", say(
+            "Đêm {d}: {n} trong {m} cơ sở dữ liệu bị giữ tại cổng, chưa công bố.",
+            "Night of {d}: {n} of {m} databases are held at the gate.",
+            d=when, n=withheld, m=databases,
+        )  # fmt: skip
+    if book.not_run:
+        return "concern", say(
+            "Đêm {d}: đã công bố {m} cơ sở dữ liệu, nhưng có {n} phép kiểm tra không chạy được.",
+            "Night of {d}: {m} databases are released, but {n} checks did not run.",
+            d=when, n=len(book.not_run), m=databases,
+        )  # fmt: skip
+    return "good", say(
+        "Đêm {d}: cả {m} cơ sở dữ liệu qua cổng và được công bố.",
+        "Night of {d}: all {m} databases passed the gate and are released.",
+        d=when, m=databases,
+    )  # fmt: skip
+
+
+def look_first(book: Book) -> list[dict[str, Any]]:
+    """At most `LOOK_FIRST` things a leader should look at, the gravest first."""
+    found: list[dict[str, Any]] = []
+    for database in book.databases:
+        reason = book.held_reason(database.id)
+        if reason:
+            found.append(_item(
+                "bad",
+                say("{t} bị giữ tại cổng. {r}", "{e} is held at the gate. {x}",
+                    t=database.title.vi, r=reason.vi, e=database.title.en, x=reason.en),
+                f"db/{database.id}.html",
+            ))  # fmt: skip
+    if book.not_run:
+        found.append(_item(
+            "concern",
+            say("{n} phép kiểm tra không chạy được đêm nay.", "{n} checks did not run tonight.", n=len(book.not_run)),
+            "dem.html#khong-chay",
+        ))  # fmt: skip
+    silent = silent_units(book, list(book.country.units.values()))
+    if silent:
+        found.append(_item(
+            "watch",
+            say("{n} cơ sở dự kiến gửi nhưng đêm nay chưa gửi; lâu nhất là {m} đêm.",
+                "{n} facilities were expected but sent nothing tonight; the longest silence is {m} nights.",
+                n=len(silent), m=silent[0].silent),
+            "#tinh",
+        ))  # fmt: skip
+    refused = [
+        d for d in book.deliveries
+        if d.night == book.country.tonight and book.outcomes[d.offer] in ("rejected", "rows_rejected")
+    ]  # fmt: skip
+    if refused:
+        found.append(_item(
+            "watch",
+            say("{n} tệp bị từ chối đêm nay, của {m} đơn vị gửi.", "{n} files were rejected tonight, from {m} senders.",
+                n=len(refused), m=len({d.sender for d in refused})),
+            "#tinh",
+        ))  # fmt: skip
+    holding = sorted(book.quality.rules.values(), key=lambda r: (-r.held, r.rule.id))
+    for rule in holding[:2]:
+        if rule.held:
+            found.append(_item(
+                "concern",
+                say("{i} giữ lại {n} dòng: {v}", "{i} holds {n} rows: {e}",
+                    i=rule.rule.id, n=rule.held, v=rule.rule.vi, e=rule.rule.says),
+                f"quy-tac.html#{rule.rule.id}",
+            ))  # fmt: skip
+    if book.channels.nation.different:
+        found.append(_item(
+            "watch",
+            say("{n} trong {m} lượt khám gửi hai kênh khác nhau về nội dung.",
+                "{n} of {m} visits sent through both channels differ.",
+                n=book.channels.nation.different, m=book.channels.nation.both),
+            "hai-kenh.html",
+        ))  # fmt: skip
+    return found[:LOOK_FIRST]
+
+
+def _item(tone: Tone, text: Any, link: str) -> dict[str, Any]:
+    return {"tone": tone, "text": text, "link": link}
+
+
+def silent_units(book: Book, units: list[Unit]) -> list[Unit]:
+    """Expected tonight, nothing came; longest silence first."""
+    missing = [u for u in units if u.expected and book.country.tonight not in u.evenings]
+    return sorted(missing, key=lambda u: (-u.silent, u.id))
+
+
+def _database_row(book: Book, database: str) -> dict[str, Any]:
+    spec = book.night.project.databases[database]
+    return {
+        "spec": spec,
+        "records": book.quality.scores.records.get((database, ""), 0),
+        "scores": book.scores(database),
+        "held_reason": book.held_reason(database),
+        "trend": book.history.trend(database, "dung"),
+    }
+
+
+def _place_row(book: Book, place: Place) -> dict[str, Any]:
+    tonight = book.country.tonight
+    return {
+        "place": place,
+        "sent": sum(tonight in u.evenings for u in place.units),
+        "expected": sum(bool(u.expected) for u in place.units),
+        "units": sum(book.has_page(u) for u in place.units),
+        "counts": place.counts,
+        "scores": book.scores("", place.id),
+    }
+
+
+def nights_drawn(book: Book, units: list[Unit] | None = None) -> list[Column]:
+    """Rows by night of arrival; apart: what was held or rejected."""
+    chosen = list(book.country.units.values()) if units is None else units
+    found = []
+    for night in book.country.nights[-NIGHTS_DRAWN:]:
+        counts = total(u.evenings[night].counts for u in chosen if night in u.evenings)
+        found.append(Column(short_day(night), counts.read, counts.quarantined + counts.rejected))
+    return found
+
+
+# -- database --------------------------------------------------------------------------------------
+
+
+def database(book: Book, name: str) -> Context:
+    spec = book.night.project.databases[name]
+    published = book.manifest.get("databases", {}).get(name, {"state": "new", "tables": {}})
+    rules = [r for r in book.quality.rules.values() if r.rule.database == name]
+    failing = sorted((r for r in rules if r.failed), key=lambda r: (-r.held, -r.failed, r.rule.id))
+    counts: dict[str, Counts] = {}
+    for delivery in book.deliveries:
+        for table, one in delivery.tables.items():
+            if table.split(".")[0] == name:
+                counts[table] = counts.get(table, Counts()).plus(one)
+    places = [p for p in book.country.places.values() if ("", p.id) in book.quality.scores.records]
+    return {
+        "spec": spec,
+        "held_reason": book.held_reason(name),
+        "scores": book.scores(name),
+        "tone": book.quality.scores.tone(name),
+        "trends": {pillar: book.history.trend(name, pillar) for pillar in PILLARS},
+        "records": book.quality.scores.records.get((name, ""), 0),
+        "tables": [
+            {
+                "table": table,
+                "counts": counts.get(table.id, Counts()),
+                "published": published["tables"].get(table.name, {}),
+            }
+            for table in spec.tables.values()
+        ],
+        "counts": total(counts.values()),
+        "rules": rules,
+        "failing": failing[:RULES_FIRST],
+        "not_run": [r for r in rules if r.not_run],
+        "filled": [
+            (table, table.field(field), book.quality.filled[(table.id, field)].get("", Share()))
+            for table in spec.tables.values()
+            for field in table.priority
+            if (table.id, field) in book.quality.filled
+        ],
+        "places": [
+            {"place": p, "records": records, "scores": book.scores(name, p.id)}
+            for p in places
+            if (records := book.quality.scores.records.get((name, p.id), 0))
+        ],
+        "sensitive": name in book.words.verdicts.sensitive,
+        "snapshot": book.manifest.get("snapshot"),
+    }
+
+
+# -- province --------------------------------------------------------------------------------------
+
+
+def province(book: Book, name: str) -> Context:
+    place = book.country.places[name]
+    shown = [u for u in place.units if book.has_page(u)]
+    shown.sort(key=lambda u: (-u.counts.read, u.id))
+    return {
+        "place": place,
+        "pilled": [PILLAR_TITLES[p] for p in PILLARS],
+        "units": [
+            {"unit": u, "scores": book.scores("", u.id), "trouble": len(book.quality.failing.get(u.id, []))}
+            for u in shown
+        ],
+        "unsent": [u for u in place.units if not book.has_page(u)],
+        "silent": silent_units(book, place.units),
+        "sent": sum(book.country.tonight in u.evenings for u in place.units),
+        "expected": sum(bool(u.expected) for u in place.units),
+        "counts": place.counts,
+        "counts_tonight": total(
+            u.evenings[book.country.tonight].counts
+            for u in place.units
+            if book.country.tonight in u.evenings
+        ),
+        "scores": book.scores("", name),
+        "databases": [
+            {"spec": d, "records": records, "scores": book.scores(d.id, name)}
+            for d in book.databases
+            if (records := book.quality.scores.records.get((d.id, name), 0))
+        ],
+        "visits": book.channels.places.get(name),
+        "columns_data": nights_drawn(book, place.units),
+    }

@@ -1,0 +1,68 @@
+"""What the page of one sender's night shows: its receipts, troubled ones in full."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import Any
+
+from datasach.report.counts import FATES, Counts, total
+from datasach.report.words import TONES, Tone, worst
+
+FULL = 40
+"""Files shown in full on one page; the JSON beside it always says everything."""
+FIRST = 8
+
+
+def receipt_context(night: str, sender: str, payloads: list[dict[str, Any]]) -> dict[str, Any]:
+    counts = [Counts(*(p["counts"][name] for name in ("read", *FATES))) for p in payloads]
+    rows = [{"receipt": p, "counts": c} for p, c in zip(payloads, counts, strict=True)]
+    rows.sort(key=lambda r: (TONES.index(r["receipt"]["outcome"]["tone"]), r["receipt"]["file"]["name"]))
+    troubled = [r for r in rows if _says_more(r["receipt"])]
+    tones: list[Tone] = [p["outcome"]["tone"] for p in payloads]
+    return {
+        "night": night,
+        "sender": sender,
+        "rows": rows,
+        "full": troubled[:FULL],
+        "left_out": len(troubled) - len(troubled[:FULL]),
+        "counts": total(counts),
+        "tone": worst(tones),
+        "refused": sum(p["outcome"]["id"] in ("rejected", "rows_rejected") for p in payloads),
+        "fix_first": _fix_first(payloads)[:FIRST],
+        "first_places": 10,
+    }
+
+
+def _says_more(payload: dict[str, Any]) -> bool:
+    return bool(payload["reason"] or payload["findings"] or payload["rejects"] or payload["notes"])
+
+
+def _fix_first(payloads: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Causes over all files of the night, those that hold or refuse most rows first."""
+    found: dict[tuple[str, str], dict[str, Any]] = {}
+    files: dict[tuple[str, str], int] = defaultdict(int)
+    for payload in payloads:
+        causes = [
+            (("rule", f["rule"]), f, f["count"], f["held"], f["severity"]) for f in payload["findings"]
+        ]
+        causes += [
+            (("code", r["code"]), r, r["rows"], r["rows"], "quarantine") for r in payload["rejects"]
+        ]
+        if payload["reason"] and payload["outcome"]["id"] == "rejected":
+            causes.append((("code", payload["reason"]["code"]), payload["reason"], 0, 0, "stop"))
+        for key, cause, times, held, severity in causes:
+            one = found.setdefault(
+                key,
+                {"id": key[1], "vi": cause["vi"], "en": cause["en"], "fix": cause["fix"],
+                 "severity": severity, "times": 0, "held": 0},
+            )  # fmt: skip
+            one["times"] += times
+            one["held"] += held
+        for key in {c[0] for c in causes}:
+            files[key] += 1
+    for key, one in found.items():
+        one["files"] = files[key]
+    order = {"stop": 0, "quarantine": 1, "flag": 2}
+    return sorted(
+        found.values(), key=lambda c: (order[c["severity"]], -c["held"], -c["times"], c["id"])
+    )

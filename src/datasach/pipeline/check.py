@@ -29,7 +29,7 @@ from datasach.validate.validate import base_query
 NIGHT = "2026-03-10"
 FACILITY = "79001"
 DEFAULT_KEY = "LK1"
-PSEUDO = ("_night", "_declared_on", "_facility", "_vintage", "_unit_problems", "_channel", "_sender")
+PSEUDO = ("_night", "_declared_on", "_facility", "_vintage", "_unit_problems", "_channel", "_sender", "_person")
 """Words an example may use besides the table's fields: facts of the delivery, not of the record."""
 
 
@@ -175,6 +175,30 @@ def _stage(
     con.execute("CREATE TABLE recon.units (_file VARCHAR, _unit INTEGER, vintage VARCHAR, problems VARCHAR)")
     if units:
         con.executemany("INSERT INTO recon.units VALUES (?, ?, ?, ?)", units)
+    _stage_persons(con, project, rows)
+
+
+def _stage_persons(
+    con: duckdb.DuckDBPyConnection, project: Project, rows: dict[str, list[tuple[str, dict[str, str | None]]]]
+) -> None:
+    """What linking would say, from the examples' word `_person`."""
+    persons = [
+        (label, table_id, f"{table_id}-{i}", i, _key(project, table_id, row), row["_person"])
+        for table_id, found in rows.items()
+        for i, (label, row) in enumerate(found, 1)
+        if row.get("_person")
+    ]
+    con.execute(
+        "CREATE TABLE examples.persons (_example VARCHAR, table_id VARCHAR, _file VARCHAR, _row INTEGER,"
+        " _key VARCHAR, person_id VARCHAR)"
+    )
+    if persons:
+        con.executemany("INSERT INTO examples.persons VALUES (?, ?, ?, ?, ?, ?)", persons)
+    of_example = "FROM examples.persons WHERE _example = getvariable('example')"
+    con.execute(f"CREATE VIEW link.record_persons AS SELECT * EXCLUDE (_example) {of_example}")
+    con.execute(
+        f"CREATE VIEW link.unit_persons AS SELECT _key, any_value(person_id) AS person_id {of_example} GROUP BY _key"
+    )
 
 
 def _key(project: Project, table_id: str, row: dict[str, str | None]) -> str:

@@ -59,7 +59,11 @@ def stack(counts: Counts, width: float = 640, height: float = 22) -> Markup:
         for fate, n in zip(FATES, counts[1:], strict=True)
         if n
     )
-    return svg(max(width, round(at, 1)), height, f"{numbers.vi(counts.read)} dòng: {said}", "".join(pieces), "stack")
+    title = f"{numbers.vi(counts.read)} dòng: {said}"
+    return Markup(
+        f'<svg class="chart stack" role="img" viewBox="0 0 {max(width, round(at, 1)):g} {height:g}"'
+        f' preserveAspectRatio="none"><title>{escape(title)}</title>{"".join(pieces)}</svg>'
+    )
 
 
 def bar(share: float, tone: str = "accent", width: float = 90) -> Markup:

@@ -223,8 +223,8 @@ def _add_rejects(night: Night, contents: dict[str, Content]) -> None:
             )
             contents[file].rejects.append(Reject(code, table, int(rows), [p for p in named if p]))
     for file, code, units in night.warehouse.rows(
-        "SELECT _file, unnest(string_split(problems, ';')) AS code, count(*) FROM standard.units"
-        " WHERE problems IS NOT NULL GROUP BY ALL ORDER BY ALL"
+        "SELECT _file, code, count(*) FROM (SELECT _file, unnest(string_split(problems, ';')) AS code"
+        " FROM standard.units WHERE problems IS NOT NULL) GROUP BY ALL ORDER BY ALL"
     ):
         if file in contents:
             contents[file].problems[code] = units

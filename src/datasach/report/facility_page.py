@@ -6,6 +6,7 @@ from typing import Any
 
 from datasach.report.book import Book, Context, receipt_link
 from datasach.report.counts import Counts
+from datasach.report.national_pages import level_titles
 from datasach.report.places import Unit
 from datasach.report.render import say
 from datasach.report.words import Tone
@@ -35,6 +36,9 @@ def facility(book: Book, name: str) -> Context:
         ],
         "evenings": [{"evening": e, "link": receipt_link(e.night, name, UP)} for e in evenings],
         "nights": len(unit.evenings),
+        "levels": level_titles(book),
+        "expected_vi": f" trên {unit.expected} đêm dự kiến" if unit.expected else "",
+        "expected_en": f" of {unit.expected} expected" if unit.expected else "",
         "scores": book.scores("", name),
         "trends": {s.pillar: book.history.trend("", s.pillar, name) for s in book.scores("", name)},
         "databases": [

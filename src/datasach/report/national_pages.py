@@ -7,10 +7,11 @@ from typing import Any
 from datasach.report.book import Book, Context
 from datasach.report.charts import Column
 from datasach.report.counts import Counts, Share, total
-from datasach.report.numbers import day, short_day
+from datasach.report.numbers import day, percent, short_day
 from datasach.report.places import Place, Unit
 from datasach.report.render import say
-from datasach.report.words import PILLARS, Tone
+from datasach.report.rules_page import worst_groups
+from datasach.report.words import PILLARS, TONES, Tone
 from datasach.spec.rule import PILLAR_TITLES
 
 NIGHTS_DRAWN = 31
@@ -46,7 +47,7 @@ def national(book: Book, _: str) -> Context:
         "places": [_place_row(book, p) for p in places],
         "columns_data": nights_drawn(book),
         "first_night": country.nights[0],
-        "manifest": book.manifest,
+        "trend_shown": len(book.history.nights) > 1,
     }
 
 
@@ -111,15 +112,15 @@ def look_first(book: Book) -> list[dict[str, Any]]:
                 n=len(refused), m=len({d.sender for d in refused})),
             "#tinh",
         ))  # fmt: skip
-    holding = sorted(book.quality.rules.values(), key=lambda r: (-r.held, r.rule.id))
-    for rule in holding[:2]:
-        if rule.held:
+    for group in worst_groups(book)[:2]:
+        if group.held:
             found.append(_item(
                 "concern",
                 say("{i} giữ lại {n} dòng: {v}", "{i} holds {n} rows: {e}",
-                    i=rule.rule.id, n=rule.held, v=rule.rule.vi, e=rule.rule.says),
-                f"quy-tac.html#{rule.rule.id}",
+                    i=group.rule.id, n=group.held, v=group.rule.vi, e=group.rule.says),
+                f"quy-tac.html#{group.rule.id}",
             ))  # fmt: skip
+    found += _weak_scores(book)
     if book.channels.nation.different:
         found.append(_item(
             "watch",
@@ -128,7 +129,22 @@ def look_first(book: Book) -> list[dict[str, Any]]:
                 n=book.channels.nation.different, m=book.channels.nation.both),
             "hai-kenh.html",
         ))  # fmt: skip
+    found.sort(key=lambda item: TONES.index(item["tone"]))
     return found[:LOOK_FIRST]
+
+
+def _weak_scores(book: Book) -> list[dict[str, Any]]:
+    """Databases with a score nobody should build on."""
+    return [
+        _item(
+            "bad",
+            say("{t}: điểm “{p}” {v}, không dùng được.", "{e}: the score “{q}” is {v}, unusable.",
+                t=d.title.vi, p=PILLAR_TITLES[s.pillar].vi.lower(), e=d.title.en,
+                q=PILLAR_TITLES[s.pillar].en.lower(), v=percent(s.value or 0.0)),
+            f"db/{d.id}.html",
+        )
+        for d in book.databases for s in book.scores(d.id) if s.tone == "bad"
+    ]  # fmt: skip
 
 
 def _item(tone: Tone, text: Any, link: str) -> dict[str, Any]:
@@ -223,6 +239,13 @@ def database(book: Book, name: str) -> Context:
     }
 
 
+def level_titles(book: Book) -> dict[str, str]:
+    """Code of a facility's level → its Vietnamese name."""
+    lists = book.night.project.reference("code_lists")
+    rows = lists.filter(lists["list"] == "FACILITY_LEVEL").rows(named=True)
+    return {row["code"]: row["label_vi"] for row in rows}
+
+
 # -- province --------------------------------------------------------------------------------------
 
 
@@ -232,7 +255,9 @@ def province(book: Book, name: str) -> Context:
     shown.sort(key=lambda u: (-u.counts.read, u.id))
     return {
         "place": place,
-        "pilled": [PILLAR_TITLES[p] for p in PILLARS],
+        "former_text": ", ".join(f"{name} (mã {code})" for code, name in place.former),
+        "levels": level_titles(book),
+        "counts_zero": Counts(),
         "units": [
             {"unit": u, "scores": book.scores("", u.id), "trouble": len(book.quality.failing.get(u.id, []))}
             for u in shown

@@ -56,7 +56,7 @@ def render_all(book: Book, renderer: Renderer) -> Iterator[tuple[str, str]]:
                 page.template,
                 page=page,
                 menu=menu,
-                section=page.id if page.per == "night" else "national",
+                section=page.id,
                 up="../" * path.count("/"),
                 tonight=book.country.tonight,
                 **context(book, thing),

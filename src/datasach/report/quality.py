@@ -12,7 +12,7 @@ from typing import NamedTuple
 from datasach.report.counts import Share
 from datasach.report.night import Night
 from datasach.report.words import PILLARS, Tone, Verdicts, worst
-from datasach.spec.rule import Rule
+from datasach.spec.rule import Pillar, Rule
 
 NO_SHARE = Share()
 PEERS = 5
@@ -22,7 +22,7 @@ PEERS = 5
 class Score(NamedTuple):
     """One pillar of one thing: its share and the verdict it earns."""
 
-    pillar: str
+    pillar: Pillar
     share: Share
     tone: Tone
 

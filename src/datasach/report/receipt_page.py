@@ -5,12 +5,17 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import Any
 
+from markupsafe import Markup
+
 from datasach.report.counts import FATES, Counts, total
+from datasach.report.receipts import folder_of
+from datasach.report.render import spans
 from datasach.report.words import TONES, Tone, worst
 
 FULL = 40
 """Files shown in full on one page; the JSON beside it always says everything."""
 FIRST = 8
+PLACES_SHOWN = 10
 
 
 def receipt_context(night: str, sender: str, payloads: list[dict[str, Any]]) -> dict[str, Any]:
@@ -22,6 +27,7 @@ def receipt_context(night: str, sender: str, payloads: list[dict[str, Any]]) -> 
     return {
         "night": night,
         "sender": sender,
+        "sender_id": folder_of(sender),
         "rows": rows,
         "full": troubled[:FULL],
         "left_out": len(troubled) - len(troubled[:FULL]),
@@ -29,8 +35,25 @@ def receipt_context(night: str, sender: str, payloads: list[dict[str, Any]]) -> 
         "tone": worst(tones),
         "refused": sum(p["outcome"]["id"] in ("rejected", "rows_rejected") for p in payloads),
         "fix_first": _fix_first(payloads)[:FIRST],
-        "first_places": 10,
+        "places": places,
     }
+
+
+def places(named: list[dict[str, Any]], count: int) -> Markup:
+    """Where it happened: MA_LK (row), or the line, or the number of the record in its envelope."""
+    shown = [_place(one) for one in named[:PLACES_SHOWN]]
+    more = " …" if count > len(shown) else ""
+    return Markup('<span class="places">{}{}</span>').format(Markup(", ").join(shown), more)
+
+
+def _place(one: dict[str, Any]) -> Markup:
+    row = one.get("row")
+    if "ma_lk" in one:
+        return Markup("<code>{}</code> ({})").format(one["ma_lk"], row)
+    for key, vi, en in (("line", "dòng", "line"), ("unit", "hồ sơ", "record"), ("row", "dòng", "row")):
+        if key in one:
+            return Markup("{} {}").format(spans(vi, en), one[key])
+    return Markup("")
 
 
 def _says_more(payload: dict[str, Any]) -> bool:

@@ -48,15 +48,20 @@ def groups(book: Book) -> list[Group]:
     return list(found.values())
 
 
+def worst_groups(book: Book) -> list[Group]:
+    """Rules that are violated tonight: those that hold most rows first, then those that fail most often."""
+    broken = [g for g in groups(book) if g.failed]
+    return sorted(broken, key=lambda g: (-g.held, -g.failed, g.rule.id))
+
+
 def rules(book: Book, _: str) -> Context:
     found = groups(book)
     checks = list(book.quality.rules.values())
-    worst = sorted((g for g in found if g.failed), key=lambda g: (-g.held, -g.failed, g.rule.id))
     families: dict[str, list[Group]] = {}
     for group in found:
         families.setdefault(group.rule.id.split("-")[0], []).append(group)
     return {
-        "worst": worst[:SHOWN_FIRST],
+        "worst": worst_groups(book)[:SHOWN_FIRST],
         "families": families,
         "declared": len(checks),
         "evaluated": sum(1 for c in checks if c.tested and not c.not_run),

@@ -8,7 +8,7 @@ Money follows DOMAIN.md 1.9 in whole hundredths of a đồng, so that every sum 
 
 A service line of vintage 130 does not multiply BV by TYLE_TT_DV, later ones do. Below 15 % of the
 base salary (2,340,000 đồng, from 01/07/2026 2,530,000) the fund pays all. A row is a list of texts
-in the order of `envelopes.FILLED`; constants of a table (PHAM_VI of a service…) are in its template.
+in the order of `envelopes.FILLED`; what is the same in every row stands in the template.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import datetime
 from typing import TYPE_CHECKING, NamedTuple
 
 from .clinic import INGREDIENT, SERVICES, SUPPLIES, Drug, Service, drugs
-from .people import Person
+from .people import weight_kg
 from .plan import day_text
 
 if TYPE_CHECKING:
@@ -241,7 +241,8 @@ def _service_row(
         bed = service.group == 15
         price = str(service.price)
         head = [visit.link, str(n), service.code, "", str(service.group), "", "", service.name,
-                service.unit, scope, str(item.quantity), price, price, "", str(item.share)]  # fmt: skip
+                service.unit, scope, str(item.quantity), price, price, "",
+                str(item.share)]  # fmt: skip
         device = (
             f"{service.device}.{1 + n % 2}.{visit.facility.code}{service.device}"
             if service.device
@@ -318,13 +319,6 @@ def _notes(visit: Visit, take: Draws) -> list[list[str]]:
     return rows
 
 
-def weight_kg(person: Person, on: datetime.date) -> float:
-    """A plausible weight; only used for children."""
-    months = person.months(on)
-    grown = 3.3 + 0.55 * months if months < 12 else 7.6 + months * 0.19
-    return round(min(grown, 60) * (0.9 + 0.2 * person.chance), 2)
-
-
 def _summary(visit: Visit, total: Total, head: str, draws: list[float]) -> list[str]:
     desk, person, facility = visit.desk, visit.person, visit.facility
     on = datetime.date.fromordinal(visit.began)
@@ -351,7 +345,8 @@ def _summary(visit: Visit, total: Total, head: str, draws: list[float]) -> list[
         visit.disease.accident, visit.came, visit.admitted, visit.left, visit.planned.paper,
         str(treated),
         "Phẫu thuật, thuốc, theo dõi hậu phẫu" if surgical
-        else "Điều trị nội khoa, dùng thuốc theo đơn" if visit.lines else "Tư vấn, theo dõi tại nhà",
+        else "Điều trị nội khoa, dùng thuốc theo đơn" if visit.lines
+        else "Tư vấn, theo dõi tại nhà",
         visit.result, visit.discharge, "", visit.left, cents(total.drugs, places),
         cents(total.supplies, places), cents(total.bv, places), cents(total.bh, places),
         cents(total.patient, places), cents(total.shared, places), cents(total.fund, places),

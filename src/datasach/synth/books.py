@@ -1,8 +1,9 @@
 """The register of electronic health books: one row per book, whole blocks of people at a time.
 
-A real country has 26 million books, so this is the one place where people are written as columns and
-not one by one; `columns` gives the same texts as `book` (a test compares them). The file is streamed
-in row groups; its truth is read back from it, since a book's number holds the number of its person.
+A real country has 26 million books, so this is the one place where people are written as columns
+and not one by one; `columns` gives the same texts as `book` (a test compares them). The file is
+streamed in row groups; its truth is read back from it, since a book's number holds the number of
+its person.
 """
 
 from __future__ import annotations
@@ -27,8 +28,8 @@ from .truth import NightTruth
 Row = tuple[str, ...]
 Texts = npt.NDArray[np.object_]
 BOOK = (
-    "ma_so_sskdt", "so_cccd", "ho_ten", "ngay_sinh", "gioi_tinh", "ma_the_bhyt", "nhom_mau", "di_ung",
-    "benh_man_tinh", "matinh_cu_tru", "maxa_cu_tru", "dien_thoai", "ma_cskcb", "ngay_tao",
+    "ma_so_sskdt", "so_cccd", "ho_ten", "ngay_sinh", "gioi_tinh", "ma_the_bhyt", "nhom_mau",
+    "di_ung", "benh_man_tinh", "matinh_cu_tru", "maxa_cu_tru", "dien_thoai", "ma_cskcb", "ngay_tao",
     "ngay_cap_nhat",
 )  # fmt: skip
 SCHEMA = pa.schema([(name, pa.string()) for name in BOOK])

@@ -147,8 +147,8 @@ rhze|Rifampicin + isoniazid + pyrazinamid + ethambutol|150/75/400/275mg|Viên n�
 tld|Tenofovir + lamivudin + dolutegravir|300/300/50mg|Viên nén bao phim|Viên|1.01|4250|1
 """
 # Ours: invented makers and brand endings; four products of each ingredient.
-MAKERS = (("Công ty CP Dược Hư Cấu Một", "Việt Nam"), ("Công ty CP Dược phẩm Tưởng Tượng", "Việt Nam"),
-          ("Fictiva Pharma", "Ấn Độ"), ("Imagina Labs", "Đức"))  # fmt: skip
+MAKERS = (("Công ty CP Dược Hư Cấu Một", "Việt Nam"),
+          ("Công ty CP Dược phẩm Tưởng Tượng", "Việt Nam"), ("Fictiva Pharma", "Ấn Độ"), ("Imagina Labs", "Đức"))  # fmt: skip
 ENDINGS = ("hucau", "synthia", "vigia", "ficta")
 
 BLOOD_COUNT = (
@@ -225,8 +225,10 @@ SERVICES = {
     )
 }  # fmt: skip
 # Supplies: code, name, unit, price, package.
-SUPPLIES = (("N03.01.020", "Bơm tiêm 5ml", "Cái", 700, ""), ("N03.05.010", "Dây truyền dịch", "Bộ", 3900, ""),
-            ("N05.02.030", "Chỉ khâu tự tiêu", "Tép", 38500, "G1"), ("N06.04.020", "Nẹp vít khóa", "Bộ", 5200000, "G1"),
+SUPPLIES = (("N03.01.020", "Bơm tiêm 5ml", "Cái", 700, ""),
+            ("N03.05.010", "Dây truyền dịch", "Bộ", 3900, ""),
+            ("N05.02.030", "Chỉ khâu tự tiêu", "Tép", 38500, "G1"),
+            ("N06.04.020", "Nẹp vít khóa", "Bộ", 5200000, "G1"),
             ("N02.03.040", "Gạc phẫu thuật", "Miếng", 4200, ""))  # fmt: skip
 
 
@@ -319,8 +321,8 @@ NEWBORN = Disease("P59.9", "Vàng da sơ sinh", "", 0, 1, 0, 0, (), ("khamnhi", 
 INGREDIENT = _ingredients()
 DISEASE = _diseases()
 BY_ICD = {d.icd: d for d in (*DISEASE, DELIVERY, CAESAREAN, HIV, NEWBORN)}
-VACCINES = (("BCG", "Lao (BCG)", 0), ("HEPB", "Viêm gan B sơ sinh", 0), ("DPT-VGB-HIB", "5 trong 1", 2),
-            ("OPV", "Bại liệt uống", 2), ("MR", "Sởi - Rubella", 18), ("MVVAC", "Sởi đơn", 9),
+VACCINES = (("BCG", "Lao (BCG)", 0), ("HEPB", "Viêm gan B sơ sinh", 0),
+            ("DPT-VGB-HIB", "5 trong 1", 2), ("OPV", "Bại liệt uống", 2), ("MR", "Sởi - Rubella", 18), ("MVVAC", "Sởi đơn", 9),
             ("JEV", "Viêm não Nhật Bản", 12), ("TD", "Uốn ván - Bạch hầu", 84))  # fmt: skip
 
 

@@ -13,15 +13,13 @@ unknown_format   something that is not data                         an extra fil
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 from .facilities import Country, Facility
+from .packing import Envelope, Packer, zipped
 from .people import DAMAGE, stream
 from .plan import day_text
 from .truth import NightTruth, Written
-
-if TYPE_CHECKING:
-    from .nights import Envelope, _Run
+from .visits import Builder
 
 KINDS = (
     "truncated_xml", "wrong_facility", "broken_base64", "broken_csv",
@@ -80,8 +78,6 @@ def deliver(
         elif kind == "empty_file":
             data, written = b"", []
         elif kind == "broken_zip":
-            from .nights import zipped
-
             whole = data if name.endswith(".zip") else zipped([(name, data)])
             stem = name.partition(".")[0]
             data, name, written = whole[: len(whole) * 2 // 3], f"{stem}.zip", []
@@ -128,13 +124,15 @@ def deliver_table(
     saved.save(sender, name, data, written)
 
 
-def strays(run: _Run, saved: NightTruth, facility: Facility, night: int, kind: str) -> None:
+def strays(
+    saved: NightTruth, facility: Facility, night: int, kind: str, builder: Builder, packer: Packer
+) -> None:
     """Files that do not belong: another facility's envelope, and something that is not data."""
     if kind == "wrong_facility":
-        others = run.country.facilities
+        others = builder.country.facilities
         other = others[(facility.index + 1) % len(others)]
-        visits = [v for v in run.builder.visits(other.index, night) if v.only != "BHXH"][:1]
-        for envelope in run.envelopes(other, visits, night, "_NHAM")["DPDL"]:
+        visits = [v for v in builder.visits(other.index, night) if v.only != "BHXH"][:1]
+        for envelope in packer.both(other, visits, night, "_NHAM")["DPDL"]:
             saved.save(
                 facility.code, envelope.name, envelope.data, kind="stray",
                 detail="wrong_facility",

@@ -1,8 +1,9 @@
 """Exchange extracts of one facility and night, and the file formats of exchange extracts.
 
-Rows are tuples of texts in the order of `COLUMNS`; a sender's habit decides separator, encoding, date
-order and spelling of the headings (the contract's field name, or a heading of `datasets/_sources`).
-A workbook of some senders holds codes as numbers, so that leading zeros are lost on the way.
+Rows are tuples of texts in the order of `COLUMNS`; a sender's habit decides separator, encoding,
+date order and spelling of the headings (the contract's field name, or a heading of
+`datasets/_sources`). A workbook of some senders holds codes as numbers, so that leading zeros are
+lost on the way.
 """
 
 from __future__ import annotations
@@ -17,37 +18,50 @@ from typing import Any
 
 import numpy as np
 
-from .bill import weight_kg
 from .clinic import VACCINES
 from .envelopes import encoded
 from .facilities import Facility, Habit, base36
 from .mess import Mess, Registered, register
-from .people import EXTRACT, Person, stream
+from .people import EXTRACT, Person, stream, weight_kg
 from .plan import Planner, day_text
 from .truth import Written
 from .visits import Visit
 
 Row = tuple[str, ...]
 COLUMNS = {
-    "eprescription.prescription": "ma_don_thuoc ma_cskcb ma_lk ma_lien_thong ho_ten ngay_sinh "
-    "gioi_tinh so_cccd ma_the_bhyt dien_thoai dia_chi can_nang nguoi_giam_ho ma_benh_chinh chan_doan "
-    "ngay_ke ngay_gui so_ngay trang_thai ma_don_thay_the",
-    "eprescription.line": "stt so_dang_ky ma_thuoc ten_thuoc ham_luong don_vi_tinh so_luong lieu_dung "
-    "cach_dung so_luong_ban ngay_ban",
-    "prevention.case": "ma_ca ma_benh_chinh ten_benh nhom ho_ten ngay_sinh gioi_tinh so_cccd "
-    "dien_thoai matinh_cu_tru maxa_cu_tru ma_cskcb ma_lk ngay_khoi_phat ngay_nhap_vien ngay_bao_cao "
-    "ket_qua_xn tinh_trang",
-    "immunization.dose": "ma_mui_tiem ho_ten ngay_sinh gioi_tinh so_cccd ma_the_bhyt ho_ten_me "
-    "so_cccd_me dien_thoai matinh_cu_tru maxa_cu_tru ma_vac_xin ten_vac_xin so_lo mui_thu ngay_tiem "
-    "vi_tri ma_cskcb phan_ung",
-    "births_deaths.death": "so_giay_bao_tu ma_cskcb ma_lk ho_ten ngay_sinh gioi_tinh so_cccd "
-    "ma_the_bhyt matinh_cu_tru maxa_cu_tru thoi_diem_tu_vong nguyen_nhan_truc_tiep nguyen_nhan_goc "
-    "noi_tu_vong ngay_ct",
-    "mch_population.pregnancy": "ma_thai_ky ho_ten ngay_sinh gioi_tinh so_cccd ma_the_bhyt dien_thoai "
-    "matinh_cu_tru maxa_cu_tru ma_cskcb ngay_kinh_cuoi ngay_du_sinh so_lan_kham ngay_sinh_con ket_cuc "
-    "ma_lk",
-    "mch_population.child_growth": "ma_theo_doi ho_ten ngay_sinh gioi_tinh so_cccd ho_ten_me so_cccd_me "
-    "dien_thoai matinh_cu_tru maxa_cu_tru ma_cskcb ngay_do can_nang chieu_cao",
+    "eprescription.prescription": (
+        "ma_don_thuoc ma_cskcb ma_lk ma_lien_thong ho_ten ngay_sinh gioi_tinh so_cccd "
+        "ma_the_bhyt dien_thoai dia_chi can_nang nguoi_giam_ho ma_benh_chinh chan_doan ngay_ke "
+        "ngay_gui so_ngay trang_thai ma_don_thay_the"
+    ),
+    "eprescription.line": (
+        "stt so_dang_ky ma_thuoc ten_thuoc ham_luong don_vi_tinh so_luong lieu_dung cach_dung "
+        "so_luong_ban ngay_ban"
+    ),
+    "prevention.case": (
+        "ma_ca ma_benh_chinh ten_benh nhom ho_ten ngay_sinh gioi_tinh so_cccd dien_thoai "
+        "matinh_cu_tru maxa_cu_tru ma_cskcb ma_lk ngay_khoi_phat ngay_nhap_vien ngay_bao_cao "
+        "ket_qua_xn tinh_trang"
+    ),
+    "immunization.dose": (
+        "ma_mui_tiem ho_ten ngay_sinh gioi_tinh so_cccd ma_the_bhyt ho_ten_me so_cccd_me "
+        "dien_thoai matinh_cu_tru maxa_cu_tru ma_vac_xin ten_vac_xin so_lo mui_thu ngay_tiem "
+        "vi_tri ma_cskcb phan_ung"
+    ),
+    "births_deaths.death": (
+        "so_giay_bao_tu ma_cskcb ma_lk ho_ten ngay_sinh gioi_tinh so_cccd ma_the_bhyt "
+        "matinh_cu_tru maxa_cu_tru thoi_diem_tu_vong nguyen_nhan_truc_tiep nguyen_nhan_goc "
+        "noi_tu_vong ngay_ct"
+    ),
+    "mch_population.pregnancy": (
+        "ma_thai_ky ho_ten ngay_sinh gioi_tinh so_cccd ma_the_bhyt dien_thoai matinh_cu_tru "
+        "maxa_cu_tru ma_cskcb ngay_kinh_cuoi ngay_du_sinh so_lan_kham ngay_sinh_con ket_cuc "
+        "ma_lk"
+    ),
+    "mch_population.child_growth": (
+        "ma_theo_doi ho_ten ngay_sinh gioi_tinh so_cccd ho_ten_me so_cccd_me dien_thoai "
+        "matinh_cu_tru maxa_cu_tru ma_cskcb ngay_do can_nang chieu_cao"
+    ),
 }
 
 
@@ -200,7 +214,8 @@ class Collector:
             key = f"TK{person.pid[1:]}{day_text(visit.began)[:4]}"
             self.add("mch_population.pregnancy", key, person, wrong, {
                 **who, "ma_thai_ky": key, "ma_cskcb": facility.code,
-                "ngay_kinh_cuoi": day_text(visit.began - 275), "ngay_du_sinh": day_text(visit.began + 5),
+                "ngay_kinh_cuoi": day_text(visit.began - 275),
+                "ngay_du_sinh": day_text(visit.began + 5),
                 "so_lan_kham": str(3 + int(visit.planned.draws[28] * 6)),
                 "ngay_sinh_con": day_text(visit.began), "ket_cuc": "sinh_song", "ma_lk": visit.link,
             })  # fmt: skip
@@ -211,7 +226,8 @@ class Collector:
         """Hepatitis B in the first day of life: the child has no number yet, only a mother."""
         key = f"MT{facility.code}{child.pid[1:]}"
         born = f"{child.born:%Y%m%d}{child.minute // 60:02d}{child.minute % 60:02d}"
-        self.add("immunization.dose", key, child, [("so_cccd", "newborn_without_id", child.citizen_id)], {
+        wrong = [("so_cccd", "newborn_without_id", child.citizen_id)]
+        self.add("immunization.dose", key, child, wrong, {
             **identity(visit.desk, ("dien_thoai", "matinh_cu_tru", "maxa_cu_tru")),
             "ma_mui_tiem": key, "ho_ten": f"Con bà {visit.person.name}", "ngay_sinh": born,
             "gioi_tinh": child.sex, "ho_ten_me": visit.person.name,
@@ -243,8 +259,9 @@ class Collector:
         record: dict[str, Any] = {self._key(k): v for k, v in head.items()}
         record["thuoc"] = [
             {
-                "stt": n, "so_dang_ky": line.drug.registration, "ma_thuoc": line.drug.ingredient.code,
-                "ten_thuoc": line.drug.name, "ham_luong": line.drug.ingredient.strength,
+                "stt": n, "so_dang_ky": line.drug.registration,
+                "ma_thuoc": line.drug.ingredient.code, "ten_thuoc": line.drug.name,
+                "ham_luong": line.drug.ingredient.strength,
                 "don_vi_tinh": line.drug.ingredient.unit, "so_luong": line.quantity,
                 "lieu_dung": line.dose, "cach_dung": "Uống sau ăn",
                 "so_luong_ban": line.quantity if sold else None,

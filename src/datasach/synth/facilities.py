@@ -186,20 +186,21 @@ class Country:
             predecessor=old + number if old != province else "",
             name=f"{name} (hư cấu)", level=level, province=province,
             area=Area(index, province, tuple(wards), families, index * families),
-            habit=HABITS[order], parent=self._parent(place, rank, kind),
+            habit=HABITS[order], parent=self._parent(place, rank, kind, count),
             connection="c" + base36(mixed, 4),
         )  # fmt: skip
 
-    def _parent(self, place: int, rank: int, kind: str) -> int | None:
+    def _parent(self, place: int, rank: int, kind: str, count: int) -> int | None:
+        """The hospital above; the first facility where a small country has no better one."""
         n = len(self.provinces)
-        if kind == "central":
+        central = [p for p, c in enumerate(self.provinces) if c in CENTRAL_PROVINCES and p < count]
+        if kind == "central" or (not central and place + rank == 0):
             return None
-        if kind == "provincial":
-            central = [p for p, c in enumerate(self.provinces) if c in CENTRAL_PROVINCES]
-            return central[0] if central else (0 if place else None)
-        if kind == "district" or rank < 2:
+        if rank == 0:
+            return central[0] if central else 0
+        if rank == 1 or kind == "district":
             return place
-        above = [r for r in range(1, rank) if r == 1 or r >= 3 and _after(r) == "district"]
+        above = [r for r in range(1, rank) if r == 1 or (r >= 3 and _after(r) == "district")]
         return above[-1] * n + place
 
     def _chain(self, index: int) -> tuple[int, int, int, int]:
@@ -219,7 +220,7 @@ class Country:
         return self.block(area, number).person(at)
 
     def _staff(self, index: int) -> tuple[Doctor, ...]:
-        """The facility's doctors: grown-up people of its own area, so that they are patients too."""
+        """The facility's doctors: grown-up people of its own area, who are patients too."""
         facility = self.facilities[index]
         block = self.block(index, 0)
         ages = (datetime.date(2026, 1, 1).toordinal() - block.born) / 365.2425

@@ -11,18 +11,13 @@ night is in memory at a time.
 from __future__ import annotations
 
 import datetime
-import gzip
-import hashlib
-import io
-import zipfile
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 
 from . import damage, extracts, registers, truth
-from .envelopes import Writer
 from .facilities import Country, Facility
 from .mess import Mess, register
+from .packing import CHANNELS, Packer, Sign
 from .papers import assessment, check_in
 from .people import LATE, stream
 from .plan import Planned, Planner, day_text
@@ -31,24 +26,8 @@ from .truth import NightTruth, Summary, Written
 from .visits import Builder, Visit
 
 Day = datetime.date
-Sign = Callable[[bytes, str], bytes]
-CHANNELS = ("BHXH", "DPDL")
-MAIN_TABLE = {"BHXH": "bhyt_claims.claim", "DPDL": "kcb_emr.visit"}
-PAPERS = {
-    "XML6": "prevention.hiv", "XML9": "births_deaths.birth", "XML13": "referral_reexam.referral",
-    "XML14": "referral_reexam.appointment", "XML15": "prevention.tuberculosis",
-}  # fmt: skip
 LATE_SHARE, REDELIVERED_SHARE = 0.03, 0.03
 SMALL = 24  # facilities: below, every night is made to show what is rare
-
-
-@dataclass(frozen=True, slots=True)
-class Envelope:
-    """One finished file of envelopes with what is in it; a zip has one `Written` per member."""
-
-    name: str
-    data: bytes
-    written: list[Written]
 
 
 def generate(
@@ -86,8 +65,8 @@ def generate(
     rates = (mess or Mess()).scaled(errors)
     planner = Planner(country, visits_per_night, start.toordinal())
     run = _Run(
-        country, planner, Builder(country, planner, rates), rates, envelope_hoso, damaged,
-        start.toordinal(), sign or (lambda data, _: data),
+        country, planner, Builder(country, planner, rates), rates,
+        Packer(tables, envelope_hoso, sign or (lambda data, _: data)), damaged, start.toordinal(),
     )  # fmt: skip
     summary = Summary()
     truth_folder.mkdir(parents=True, exist_ok=True)
@@ -103,18 +82,11 @@ class _Run:
     """What stays the same over the nights of one call."""
 
     def __init__(
-        self, country: Country, planner: Planner, builder: Builder, mess: Mess, per_envelope: int,
-        damaged: float, first: int, sign: Sign,
+        self, country: Country, planner: Planner, builder: Builder, mess: Mess, packer: Packer,
+        damaged: float, first: int,
     ) -> None:  # fmt: skip
         self.country, self.planner, self.builder, self.mess = country, planner, builder, mess
-        self.per_envelope, self.damaged, self.first, self.sign = per_envelope, damaged, first, sign
-        self.writers: dict[str, Writer] = {}
-
-    def writer(self, facility: Facility) -> Writer:
-        habit = facility.habit
-        if habit.name not in self.writers:
-            self.writers[habit.name] = Writer(self.country.reference, habit)
-        return self.writers[habit.name]
+        self.packer, self.damaged, self.first = packer, damaged, first
 
     def night(self, saved: NightTruth, night: int) -> None:
         if night == self.first:
@@ -159,7 +131,7 @@ class _Run:
         saved.summary.visits += len(visits)
         extracts.sessions(collector, self.planner, self.mess, night)
         delays = self.delays(facility.index, night)
-        envelopes = self.envelopes(facility, visits, night)
+        envelopes = self.packer.both(facility, visits, night)
         for channel in CHANNELS:
             if not delays[channel]:
                 damage.deliver(saved, facility, channel, envelopes[channel], broken)
@@ -168,81 +140,7 @@ class _Run:
         for name, data, written in extracts.files(collector, night):
             damage.deliver_table(saved, facility.code, name, data, written, broken)
         registers.send_new_beneficiaries(self.country, saved, night, facility, self.mess)
-        damage.strays(self, saved, facility, night, broken)
-
-    def envelopes(
-        self, facility: Facility, visits: list[Visit], night: int, mark: str = ""
-    ) -> dict[str, list[Envelope]]:
-        """Files of both channels. What the channels share is written once."""
-        writer = self.writer(facility)
-        packs: dict[str, list[tuple[str, Visit]]] = {channel: [] for channel in CHANNELS}
-        for visit in visits:
-            shared: dict[str, str] = {}
-            for channel in CHANNELS:
-                if visit.only in ("", channel):
-                    packs[channel].append((writer.hoso(visit, channel, shared), visit))
-        return {
-            channel: list(self.packed(facility, channel, packs[channel], night, mark))
-            for channel in CHANNELS
-        }
-
-    def packed(
-        self, facility: Facility, channel: str, hosos: list[tuple[str, Visit]], night: int, mark: str
-    ) -> Iterator[Envelope]:  # fmt: skip
-        """Envelopes in the sender's packing; a zip holds all of the channel's envelopes."""
-        habit, writer, day = facility.habit, self.writer(facility), day_text(night)
-        size = 1 if habit.alone else self.per_envelope
-        stem = f"{channel}_{facility.code}_{day}{mark}"
-        archive: list[tuple[str, bytes]] = []
-        members = []
-        for n, at in enumerate(range(0, len(hosos), size), 1):
-            part = hosos[at : at + size]
-            data = self.sign(
-                writer.envelope(facility.code, day, [h for h, _ in part]), facility.code
-            )
-            name = f"{stem}_{n:03d}.xml"
-            written = Written()
-            self._describe(written, channel, [v for _, v in part], writer)
-            if habit.packing == "xml":
-                yield Envelope(name, data, [written])
-                continue
-            written.sha256 = hashlib.sha256(data).hexdigest()
-            if habit.packing == "gz":
-                yield Envelope(f"{name}.gz", gzip.compress(data, 1, mtime=0), [written])
-            else:
-                written.member = name
-                archive.append((name, data))
-                members.append(written)
-        if archive:
-            yield Envelope(f"{stem}.zip", zipped(archive), members)
-
-    def _describe(
-        self, written: Written, channel: str, visits: list[Visit], writer: Writer
-    ) -> None:  # fmt: skip
-        """Truth of the HOSO of one envelope."""
-        rows: dict[str, int] = {}
-        for visit in visits:
-            written.units += 1
-            other = channel == "DPDL" and visit.other_link
-            key = f"{visit.facility.code}|{visit.other_link if other else visit.link}"
-            main = MAIN_TABLE[channel]
-            tables = [("XML1", main), *PAPERS.items()]
-            for xml, table in tables:
-                held = visit.rows.get(xml)
-                if not held or xml not in writer.templates or (
-                    channel == "BHXH" and xml in ("XML6", "XML15")
-                ):  # fmt: skip
-                    continue
-                for n in range(len(held)):
-                    rows[table] = rows.get(table, 0) + 1
-                    child = visit.children[n].pid if xml == "XML9" else ""
-                    written.records.append(
-                        (table, written.units, rows[table], key, visit.person.pid, child,
-                         visit.version)
-                    )  # fmt: skip
-            for scope, _, field, kind, true in visit.wrong:
-                if scope in ("*", channel):
-                    written.errors.append((main, key, field, kind, true))
+        damage.strays(saved, facility, night, broken, self.builder, self.packer)
 
     def _check_ins(
         self, saved: NightTruth, facility: Facility, visits: list[Visit], night: int
@@ -252,7 +150,7 @@ class _Run:
         if facility.level.ward_share:
             planned = self.planner.admitted(facility.index, night)
             arrived += [self.builder.visit(p, facility.index, night) for p in planned]
-        writer, written, hosos = self.writer(facility), Written(), []
+        writer, written, hosos = self.packer.writer(facility), Written(), []
         for visit in arrived:
             # Emergencies have none; the uninsured are not the insurer's business.
             if visit.desk.card and visit.entitlement != "2":
@@ -265,7 +163,7 @@ class _Run:
                 )  # fmt: skip
                 written.errors.extend(("bhyt_claims.checkin", key, *w) for w in visit.desk.wrong)
         if hosos:
-            data = self.sign(writer.envelope(facility.code, day_text(night), hosos), facility.code)
+            data = self.packer.envelope(facility, night, hosos)
             saved.save(
                 facility.code, f"BHXH_{facility.code}_{day_text(night)}_CHECKIN.xml", data, written
             )
@@ -279,7 +177,7 @@ class _Run:
             return
         block = self.country.block(facility.index, int(rng.random() * facility.area.blocks))
         adults = [at for at in block.present.nonzero()[0].tolist() if block.born[at] < night - 9000]
-        writer, written, hosos = self.writer(facility), Written(), []
+        writer, written, hosos = self.packer.writer(facility), Written(), []
         on = Day.fromordinal(night)
         chair = self.country.staff(facility.index)[0].person.name
         for n in range(min(len(adults), 1 + int(rng.random() * 2))):
@@ -293,7 +191,7 @@ class _Run:
             written.records[-1] = (*written.records[-1][:1], n + 1, *written.records[-1][2:])
             saved.person(person)
         if hosos:
-            data = self.sign(writer.envelope(facility.code, day_text(night), hosos), facility.code)
+            data = self.packer.envelope(facility, night, hosos)
             name = f"DPDL_{facility.code}_{day_text(night)}_GDYK.xml"
             saved.save(facility.code, name, data, written)
 
@@ -319,7 +217,7 @@ class _Run:
             due = [c for c, nights in self.delays(index, then).items() if nights == back]
             if due:
                 visits = list(self.builder.visits(index, then))
-                for envelope in self.envelopes(facility, visits, then)[due[0]]:
+                for envelope in self.packer.both(facility, visits, then)[due[0]]:
                     saved.save(
                         facility.code, envelope.name, envelope.data, envelope.written, kind="late",
                         event_night=Day.fromordinal(then),
@@ -332,7 +230,7 @@ class _Run:
             self._sent_again(saved, facility, night, repaired, again[1])
 
     def _certainly_again(self, night: int) -> int:
-        """In a small country one facility a night sends something twice, so that a demo shows it."""
+        """In a small country one facility a night sends something twice, for a demo to show."""
         size = len(self.country.facilities)
         if size > SMALL:
             return -1
@@ -358,7 +256,7 @@ class _Run:
             elif visit.only != "DPDL" and visit.desk.card:
                 taken_back.append(self.builder.withdrawn(visit))
         for visits, kind, mark in ((again, "correction", "_DC"), (taken_back, "withdrawal", "_TH")):
-            envelopes = self.envelopes(facility, visits, night, mark)
+            envelopes = self.packer.both(facility, visits, night, mark)
             for channel in CHANNELS if kind == "correction" else ("BHXH",):
                 for envelope in envelopes[channel]:
                     saved.save(
@@ -371,7 +269,9 @@ class _Run:
     ) -> None:
         """Yesterday's envelopes once more: the good copy of a broken file, or the same bytes."""
         then = night - 1
-        envelopes = self.envelopes(facility, list(self.builder.visits(facility.index, then)), then)
+        envelopes = self.packer.both(
+            facility, list(self.builder.visits(facility.index, then)), then
+        )
         delays = self.delays(facility.index, then)
         sent = {c: held[0] for c, held in envelopes.items() if held and not delays[c]}
         event = Day.fromordinal(then)
@@ -388,14 +288,3 @@ class _Run:
                 facility.code, same.name.replace(".", " (1).", 1), same.data,
                 kind="redelivery", detail=same.name, event_night=event,
             )  # fmt: skip
-
-
-def zipped(members: list[tuple[str, bytes]]) -> bytes:
-    """A zip whose bytes do not depend on the clock."""
-    out = io.BytesIO()
-    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, data in members:
-            archive.writestr(
-                zipfile.ZipInfo(name, (2026, 1, 1, 0, 0, 0)), data, zipfile.ZIP_DEFLATED
-            )
-    return out.getvalue()

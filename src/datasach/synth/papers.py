@@ -122,7 +122,8 @@ def _discharge(visit: Visit, head: str) -> Row:
     father, mother = _parents(visit)
     return [
         visit.link, f"LT{visit.link}", visit.patient_code, visit.department, visit.came, visit.left,
-        visit.disease.text, "Điều trị theo phác đồ, đáp ứng tốt", "Tái khám khi có dấu hiệu bất thường",
+        visit.disease.text, "Điều trị theo phác đồ, đáp ứng tốt",
+        "Tái khám khi có dấu hiệu bất thường",
         head, visit.doctor.licence, visit.doctor.person.name, day_text(visit.night), father, mother,
     ]  # fmt: skip
 
@@ -132,7 +133,8 @@ def _record_summary(visit: Visit, head: str) -> Row:
     delivered = f"{visit.children[0].born:%Y%m%d}" if visit.children else ""
     return [
         visit.link, visit.attendance, father, mother, visit.came, visit.left, visit.disease.text,
-        visit.disease.text, f"Bệnh khởi phát vài ngày trước vào viện, chẩn đoán {visit.disease.text}",
+        visit.disease.text,
+        f"Bệnh khởi phát vài ngày trước vào viện, chẩn đoán {visit.disease.text}",
         f"Đã làm {len(visit.rows['XML3'])} dịch vụ, {len(visit.rows['XML4'])} kết quả cận lâm sàng",
         "Điều trị nội khoa theo phác đồ, theo dõi sát", delivered, visit.result, head,
         day_text(visit.night),
@@ -218,8 +220,9 @@ def _sick_leave(visit: Visit, draws: list[float], head: str) -> Row:
     first = visit.night + (1 if visit.kind == "ward" else 0)
     return [
         visit.link, f"{visit.link}/NO", f"NO{visit.link}", visit.link, "Công ty TNHH Hư Cấu",
-        visit.desk.card[-10:], visit.desk.card, visit.disease.text, "Nghỉ ngơi, dùng thuốc theo đơn",
-        str(days), day_text(first), day_text(first + days - 1), head, visit.doctor.licence,
+        visit.desk.card[-10:], visit.desk.card, visit.disease.text,
+        "Nghỉ ngơi, dùng thuốc theo đơn", str(days), day_text(first), day_text(first + days - 1),
+        head, visit.doctor.licence,
         day_text(visit.night), "CT07",
     ]  # fmt: skip
 
@@ -232,6 +235,6 @@ def assessment(person: Person, desk: Registered, night: int, number: int, chair:
         desk.address, desk.province, desk.district, desk.commune, person.insurance_number,
         desk.card, "Lao động tự do", desk.phone, "KT", str(1 + number % 8),
         f"GĐ{day_text(night)}/{number}", f"Hạn chế vận động, tỷ lệ {ratio} phần trăm",
-        str(ratio), str(ratio), str(1 + number % 6), str(1 + number % 4), "Hưởng chế độ theo quy định",
-        "Đủ điều kiện",
+        str(ratio), str(ratio), str(1 + number % 6), str(1 + number % 4),
+        "Hưởng chế độ theo quy định", "Đủ điều kiện",
     ]  # fmt: skip

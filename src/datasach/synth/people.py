@@ -34,9 +34,9 @@ FATHER, MOTHER, CHILD, TWIN, GRANDMOTHER, GRANDFATHER = 0, 1, 2, 5, 6, 7
 PERSONS_PER_FAMILY = 3.33
 EPOCH = Day(2026, 12, 31).toordinal()  # nobody is born later, except the newborn of the nights
 MOBILE = (
-    "032", "033", "034", "035", "036", "037", "038", "039", "052", "056", "058", "059", "070", "076",
-    "077", "078", "079", "081", "082", "083", "084", "085", "086", "088", "089", "090", "091", "092",
-    "093", "094", "096", "097", "098", "099",
+    "032", "033", "034", "035", "036", "037", "038", "039", "052", "056", "058", "059", "070",
+    "076", "077", "078", "079", "081", "082", "083", "084", "085", "086", "088", "089", "090",
+    "091", "092", "093", "094", "096", "097", "098", "099",
 )  # fmt: skip
 HAMLETS = ("ấp", "khóm", "thôn", "tổ dân phố", "xóm", "khu phố")
 HAMLET_NAMES = ("Bình Hòa", "Tân Lập", "Đông Phú", "Trung Thành", "Phú Mỹ", "Long An", "Đồng Tâm",
@@ -51,7 +51,7 @@ CANARY_ID = "079187999137"
 CANARY_PHONE = "0999000137"
 
 
-# number → (number × factor + offset) mod size: a bijection, because factor and size share no divisor.
+# number → (number × factor + offset) mod size: a bijection, as factor and size share no divisor.
 SCRAMBLES = {
     "citizen": (618_037, 271_829, 1_000_000),
     "insurance": (61_803_401, 31_415_927, 100_000_000),
@@ -334,3 +334,10 @@ def _clans(reference: Reference) -> Pool:
 def _ethnic_pool(province: str) -> Pool:
     others = ETHNIC_SHARES.get(province, {"02": 0.002, "06": 0.002})
     return Pool.of({"01": 1 - sum(others.values()), **others})
+
+
+def weight_kg(person: Person, on: Day) -> float:
+    """A plausible weight; only used for children."""
+    months = person.months(on)
+    grown = 3.3 + 0.55 * months if months < 12 else 7.6 + months * 0.19
+    return round(min(grown, 60) * (0.9 + 0.2 * person.chance), 2)

@@ -1,8 +1,8 @@
 """Who goes where on which night: the light part of a night, derivable for any facility and date.
 
 A `Plan` holds people (area, block, place) and one row of uniforms per visit; everything a visit
-contains is computed from that row, so a correction or a late file of another night is the same visit
-again. Four kinds of links between nights are found by looking back at earlier plans:
+contains is computed from that row, so a correction or a late file of another night is the same
+visit again. Four kinds of links between nights are found by looking back at earlier plans:
 
     ward stays     admitted on night n for L nights, discharged (and sent) on n + L
     referrals      written at a facility on n, arriving at the hospital above it on n … n + 2
@@ -57,7 +57,7 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """One visit to be written. `began`: ordinal of the first day; `paper`: referral it came with."""
+    """One visit to be written. `began`: ordinal of its first day; `paper`: its referral, if any."""
 
     kind: str  # walk | ward | birth | arrival | return | canary
     link: str
@@ -139,7 +139,7 @@ class Planner:
                 break
         picked: list[list[Ref]] = []
         for pool, count in zip(pools, wanted, strict=True):
-            # Efraimidis and Spirakis: the largest u^(1/w) are a weighted sample without replacement.
+            # Efraimidis and Spirakis: the largest u^(1/w) are a weighted sample.
             need = np.concatenate([n[at] for n, at in zip(needs, pool, strict=True)])
             keys = rng.random(len(need)) ** (1 / need)
             order = np.argsort(-keys, kind="stable")[:count]
@@ -223,8 +223,8 @@ class Planner:
                     if draws[1] > 0.92 or int(draws[2] * 5 / 2 + 0.5) != delay:
                         continue
                     yield Planned(
-                        "arrival", f"{link(night, 'T', n)}{plan.facility.code}", plan.walk[n],
-                        draws[60:] + draws[:60], night,
+                        "arrival", f"{link(night, 'T', n)}{delay}{plan.facility.code}",
+                        plan.walk[n], draws[60:] + draws[:60], night,
                         paper=paper(plan.facility, night - delay, n), sent_by=plan.facility.code,
                         like=("walk", draws[OF_CONTENT]),
                     )  # fmt: skip

@@ -1,6 +1,6 @@
-"""The reference tables the generator draws from: provinces, communes, names, fields of the standard.
+"""The reference tables the generator draws from: provinces, communes, names, fields.
 
-One `Reference` per run; every table is small enough to stay in memory (10,602 commune rows, 479 fields).
+One `Reference` per run; every table stays in memory (10,602 commune rows, 479 fields).
 File names follow `datasets/_reference`; the names of the raw tables they come from are accepted
 too, so that the generator also runs against a folder with the unprocessed domain tables.
 
@@ -108,7 +108,7 @@ class XmlTable:
     fields: tuple[XmlField, ...]
 
 
-# South of Đà Nẵng's old border with Quảng Ngãi people are named Huỳnh and Võ, north of it Hoàng and Vũ.
+# From Đà Nẵng southward people are named Huỳnh and Võ, north of it Hoàng and Vũ.
 FIRST_SOUTHERN_PROVINCE = 48
 REGION_FACTORS = {
     "north": {"Huỳnh": 0.03, "Võ": 0.08, "Hồ": 0.3},
@@ -118,8 +118,8 @@ REGION_FACTORS = {
 ETHNIC_GROUPS: dict[str, tuple[str, ...]] = {
     "01": ("kinh", "kinh_north", "kinh_south"), "02": ("tay",), "03": ("thai",), "04": ("hoa",),
     "05": ("khmer",), "06": ("muong",), "07": ("nung",), "08": ("hmong",), "09": ("dao",),
-    "10": ("jrai",), "17": ("cham",), "18": ("san_diu",), "19": ("hre",), "23": ("bru",), "26": ("cotu",),
-    "29": ("khomu",), "30": ("co",),
+    "10": ("jrai",), "17": ("cham",), "18": ("san_diu",), "19": ("hre",), "23": ("bru",),
+    "26": ("cotu",),    "29": ("khomu",), "30": ("co",),
 }  # fmt: skip
 # First syllable of men and women where there is no family name: Ê Đê, Ba Na, Xơ Đăng, Cơ Ho.
 SEX_PREFIXES = {"12": ("Y", "H'"), "13": ("A", "Y"), "14": ("A", "Y"), "16": ("K'", "Ka")}
@@ -129,8 +129,9 @@ ETHNIC_SHARES: dict[str, dict[str, float]] = {
     "79": {"04": 0.035, "05": 0.006, "17": 0.001}, "11": {"08": 0.38, "03": 0.37, "29": 0.03},
     "12": {"08": 0.3, "03": 0.32, "09": 0.1}, "14": {"03": 0.53, "08": 0.16, "06": 0.08},
     "04": {"02": 0.41, "07": 0.3, "08": 0.11, "09": 0.1}, "20": {"07": 0.43, "02": 0.36},
-    "08": {"08": 0.24, "02": 0.26, "09": 0.14, "07": 0.06}, "15": {"08": 0.2, "02": 0.18, "09": 0.14},
-    "25": {"06": 0.22, "09": 0.01}, "38": {"06": 0.11, "03": 0.06}, "40": {"03": 0.1, "08": 0.01, "29": 0.01},
+    "08": {"08": 0.24, "02": 0.26, "09": 0.14, "07": 0.06},
+    "15": {"08": 0.2, "02": 0.18, "09": 0.14}, "25": {"06": 0.22, "09": 0.01},
+    "38": {"06": 0.11, "03": 0.06}, "40": {"03": 0.1, "08": 0.01, "29": 0.01},
     "51": {"14": 0.12, "19": 0.09, "13": 0.04, "30": 0.02}, "52": {"10": 0.2, "13": 0.11},
     "66": {"12": 0.12, "08": 0.02, "02": 0.02}, "68": {"16": 0.08, "17": 0.01}, "56": {"17": 0.05},
     "44": {"23": 0.06}, "48": {"26": 0.03}, "86": {"05": 0.18}, "92": {"05": 0.12, "04": 0.02},

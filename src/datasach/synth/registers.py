@@ -34,18 +34,28 @@ DEVICES = {
     "XQ": ("Máy chụp X-quang", "C"), "SA": ("Máy siêu âm", "B"),
     "CT": ("Máy chụp cắt lớp vi tính", "C"), "DT": ("Máy điện tim", "B"),
 }  # fmt: skip
-FACILITY = words("ma_cskcb ma_cskcb_cu ma_lien_thong gln ten_cskcb so_giay_phep hang cap loai_hinh matinh "
-            "maxa dia_chi trang_thai ngay_hieu_luc ngay_het_hieu_luc")  # fmt: skip
-PRACTITIONER = words("so_gphn ho_ten ngay_sinh gioi_tinh so_cccd dien_thoai chuc_danh pham_vi ma_cskcb "
-                "thoi_gian_lam_viec ngay_cap ngay_het_han ma_lien_thong trang_thai")  # fmt: skip
-DRUG = words("so_dang_ky so_dang_ky_cu ma_hoat_chat ten_thuoc hoat_chat ham_luong dang_bao_che duong_dung "
-        "don_vi_tinh nha_san_xuat nuoc_san_xuat phan_loai gia_ke_khai ngay_hieu_luc ngay_het_han "
-        "trang_thai")  # fmt: skip
-DEVICE = words("ma_may ma_cskcb ten_thiet_bi model serial so_luu_hanh loai ngay_kiem_dinh "
-          "ngay_het_kiem_dinh trang_thai")  # fmt: skip
-BENEFICIARY = words("ma_ho_so ho_ten ngay_sinh gioi_tinh so_cccd ma_the_bhyt dien_thoai matinh_cu_tru "
-               "maxa_cu_tru nhom_doi_tuong dang_khuyet_tat muc_do_khuyet_tat so_quyet_dinh tu_ngay "
-               "den_ngay")  # fmt: skip
+FACILITY = words(
+    "ma_cskcb ma_cskcb_cu ma_lien_thong gln ten_cskcb so_giay_phep hang cap loai_hinh matinh "
+    "maxa dia_chi trang_thai ngay_hieu_luc ngay_het_hieu_luc"
+)
+PRACTITIONER = words(
+    "so_gphn ho_ten ngay_sinh gioi_tinh so_cccd dien_thoai chuc_danh pham_vi ma_cskcb "
+    "thoi_gian_lam_viec ngay_cap ngay_het_han ma_lien_thong trang_thai"
+)
+DRUG = words(
+    "so_dang_ky so_dang_ky_cu ma_hoat_chat ten_thuoc hoat_chat ham_luong dang_bao_che "
+    "duong_dung don_vi_tinh nha_san_xuat nuoc_san_xuat phan_loai gia_ke_khai ngay_hieu_luc "
+    "ngay_het_han trang_thai"
+)
+DEVICE = words(
+    "ma_may ma_cskcb ten_thiet_bi model serial so_luu_hanh loai ngay_kiem_dinh "
+    "ngay_het_kiem_dinh trang_thai"
+)
+BENEFICIARY = words(
+    "ma_ho_so ho_ten ngay_sinh gioi_tinh so_cccd ma_the_bhyt dien_thoai matinh_cu_tru "
+    "maxa_cu_tru nhom_doi_tuong dang_khuyet_tat muc_do_khuyet_tat so_quyet_dinh tu_ngay "
+    "den_ngay"
+)
 CHECK = words("ma_yeu_cau so_cccd ho_ten ngay_sinh gioi_tinh ket_qua thoi_diem")
 PLAIN = Habit("register", separator=";", table_encoding="utf-8-sig")
 
@@ -54,7 +64,7 @@ def gln(number: int) -> str:
     """A GLN of Viet Nam's range with its GS1 check digit.
 
     >>> gln(1)
-    '8939990000015'
+    '8939990000016'
     """
     body = f"893999{number:06d}"
     total = sum(int(c) * (3 if at % 2 else 1) for at, c in enumerate(body))
@@ -67,7 +77,8 @@ def facility_row(facility: Facility) -> Row:
         facility.code, facility.predecessor, facility.connection, gln(facility.index + 1),
         facility.name, f"{facility.index + 1:05d}/{facility.unit}-GPHĐ", level.rank, level.tier,
         "tu_nhan" if level.private else "cong_lap", facility.province, ward.new_code,
-        f"Số 1, {ward.new_name}", "hoat_dong", "20250701" if facility.predecessor else "20190201", "",
+        f"Số 1, {ward.new_name}", "hoat_dong",
+        "20250701" if facility.predecessor else "20190201", "",
     )  # fmt: skip
 
 
@@ -167,8 +178,8 @@ def _devices(facility: Facility, night: int) -> bytes:
 def _parquet(names: Sequence[str], rows: Sequence[Row]) -> bytes:
     columns = list(zip(*rows, strict=True)) if rows else [()] * len(names)
     out = io.BytesIO()
-    pq.write_table(pa.table({n: pa.array(c, pa.string()) for n, c in zip(names, columns, strict=True)}),
-                   out)  # fmt: skip
+    arrays = [pa.array(column, pa.string()) for column in columns]
+    pq.write_table(pa.Table.from_arrays(arrays, names=list(names)), out)
     return out.getvalue()
 
 
@@ -217,7 +228,7 @@ def send_new_beneficiaries(
     grown = np.flatnonzero(block.present & (block.born < night - 9000) & (block.chance > 0.985))
     rows, written = [], Written()
     habit = facility.habit
-    for at in grown[:2].tolist():
+    for at in rng.permutation(grown)[:2].tolist():
         person = block.person(at)
         values, wrong = beneficiary(person, night, mess, country)
         if habit.numbers:

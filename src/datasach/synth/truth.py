@@ -1,14 +1,15 @@
-"""The truth beside the inbox: who is who, what is wrong where, which file is what. Parquet, by night.
+"""The truth beside the inbox: who is who, what is wrong where, which file is what; by night.
 
-    records   one row per written record that names a person: file, table, unit and row as the engine
-              counts them, record key, true person, person it is related to (child of a birth…)
+    records   one row per written record that names a person: file, table, unit and row as the
+              engine counts them, record key, true person, related person (child of a birth)
     errors    one row per planted mistake: file, table, record, field, kind, true value
-    files     one row per file: kind (normal, late, correction, …), detail, HOSO in it, night of events
+    files     one row per file: kind (normal, late, correction, …), detail, number of HOSO, night
+              of the events
     people    one row per person met that night, with his true particulars
 
-`file` is the path inside the inbox. `member` and `sha256` name the content that was read: the member
-of a zip, or what a gzip holds, or the file itself; the engine counts units and rows inside a content,
-and its `files` table of the ledger has the same SHA-256, sender and channel.
+`file` is the path inside the inbox. `member` and `sha256` name the content that was read: the
+member of a zip, or what a gzip holds, or the file itself; the engine counts units and rows inside a
+content, and its `files` table of the ledger has the same SHA-256, sender and channel.
 """
 
 from __future__ import annotations
@@ -32,25 +33,31 @@ FLUSH_ROWS = 60_000
 CHANNELS = {"BHXH": "social_insurance", "DPDL": "coordination"}
 README = """# Truth of an invented inbox
 
-Everything in `{inbox}` is invented: no person, facility, product or event in it exists. These tables
-say who is who and what was damaged on purpose; they lie outside the inbox because the engine must
-not see them. `datasach.synth` made them with seed {seed}.
+Everything in `{inbox}` is invented: no person, facility, product or event in it exists. These
+tables say who is who and what was damaged on purpose; they lie outside the inbox because the engine
+must not see them. `datasach.synth` made them with seed {seed}.
 
 | table | one row per |
 |---|---|
-| `records/<night>.parquet` | written record that names a person (`sha256` of the content, `table`, `unit`, `row` as the engine counts) |
-| `errors/<night>.parquet` | planted mistake; identity fields of XML1 are repeated in the papers of the same HOSO |
-| `files/<night>.parquet` | file: `normal late correction withdrawal redelivery damaged repaired stray` |
+| `records/<night>.parquet` | written record that names a person |
+| `errors/<night>.parquet` | planted mistake |
+| `files/<night>.parquet` | file, with its kind |
 | `people/<night>.parquet` | person met that night |
 
-A damaged file's records are listed with its good copy only (kind `repaired`, the next night), unless
-the damage leaves them readable. The canary person of every night is `{canary}`.
+`sha256` is the hash of a content (the file, the member of a zip, what a gzip holds); `unit` and
+`row` are counted inside it. Kinds of files: normal, late, correction, withdrawal, redelivery,
+damaged, repaired, stray. Mistakes in the identity fields of XML1 are repeated in the papers of the
+same HOSO without being listed again. The records of a damaged file are listed with its good copy
+only (kind `repaired`, the next night), unless the damage leaves them readable.
+
+The canary person of every night is `{canary}`.
 """
 SCHEMAS: dict[str, tuple[str, ...]] = {
-    "records": ("night", "sender", "channel", "file", "member", "sha256", "table", "unit", "row", "record",
-                "person", "related", "version"),
+    "records": ("night", "sender", "channel", "file", "member", "sha256", "table", "unit", "row",
+                "record", "person", "related", "version"),
     "errors": ("night", "sender", "file", "table", "record", "field", "kind", "true_value"),
-    "files": ("night", "sender", "file", "sha256", "kind", "detail", "units", "event_night", "bytes"),
+    "files": ("night", "sender", "file", "sha256", "kind", "detail", "units", "event_night",
+              "bytes"),
     "people": ("person", "name", "born", "year_only", "sex", "citizen_id", "insurance_number",
                "phone", "commune", "province", "mother", "facility_area"),
 }  # fmt: skip
@@ -134,7 +141,7 @@ class NightTruth:
         detail: str = "",
         event_night: datetime.date | None = None,
     ) -> str:
-        """Write `data` into the inbox and its truth beside it; returns the file's path in the inbox."""
+        """Write `data` into the inbox and the truth about it; returns its path in the inbox."""
         folder = self.inbox / self.night.isoformat() / sender
         if sender not in self.senders:
             folder.mkdir(parents=True, exist_ok=True)
@@ -192,8 +199,9 @@ class NightTruth:
         count = len(books)
         person = pc.binary_join_element_wise("P", pc.utf8_slice_codeunits(books, 3, 12), "")
         fixed = {
-            "night": pa.array([self.night] * count, pa.date32()), "sender": sender, "channel": "", "file": file,
-            "member": "", "sha256": sha256, "table": table, "unit": pa.nulls(count, pa.int64()),
+            "night": pa.array([self.night] * count, pa.date32()), "sender": sender,
+            "channel": "", "file": file, "member": "", "sha256": sha256, "table": table,
+            "unit": pa.nulls(count, pa.int64()),
             "row": pa.array(range(before + 1, before + 1 + count), pa.int64()), "record": books,
             "person": person, "related": "", "version": pa.array([1] * count, pa.int64()),
         }  # fmt: skip

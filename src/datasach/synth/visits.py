@@ -1,7 +1,7 @@
 """One visit: who came when, what he has, under which entitlement, and which channel hears of it.
 
-`Builder.visits` yields every visit that ends at a facility on a night, with the rows of XML1 to XML5
-(`bill.fill`) and of the papers XML6 to XML15 (`papers.fill`) as lists of texts in the order of
+`Builder.visits` yields every visit that ends at a facility on a night, with the rows of XML1 to
+XML5 (`bill.fill`) and of the papers XML6 to XML15 (`papers.fill`) as lists of texts in the order of
 `envelopes.FILLED`. A visit is a function of its plan, so it can be built again on any later night.
 """
 
@@ -11,7 +11,7 @@ import datetime
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 
-from . import bill, papers
+from . import attendance, bill, papers
 from .clinic import BY_ICD, CAESAREAN, DELIVERY, HIV, NEWBORN, TUBERCULOSIS, Disease, disease
 from .envelopes import ORDER
 from .facilities import Country, Doctor, Facility
@@ -91,6 +91,7 @@ class Builder:
 
     def __init__(self, country: Country, planner: Planner, mess: Mess) -> None:
         self.country, self.planner, self.mess = country, planner, mess
+        self.composed = replace(mess, decomposed=0.0)
         self.names = {code: p.name for code, p in country.reference.provinces.items()}
 
     def visits(
@@ -136,10 +137,14 @@ class Builder:
         on = datetime.date.fromordinal(planned.began)
         sick = want or self._disease(planned, person, on)
         kind = (
-            "chronic" if sick is want and sick.chronic else _kind(planned, facility, sick, draws[8])
+            "chronic"
+            if sick is want and sick.chronic
+            else attendance.kind_of(planned, facility, sick, draws[8])
         )
+        # windows-1258 has no decomposed form of its own: there the mistake would not be seen.
+        mess = self.composed if facility.habit.encoding == "windows-1258" else self.mess
         desk = register(
-            person, on, draws[OF_DESK:OF_CONTENT], self.mess, country.facilities[person.area],
+            person, on, draws[OF_DESK:OF_CONTENT], mess, country.facilities[person.area],
             self.names[person.ward.new_province], emergency=kind == "emergency",
         )  # fmt: skip
         if kind == "ward" and desk.card and draws[44] < TWO_CARDS:
@@ -147,8 +152,8 @@ class Builder:
         staff = country.staff(index)
         stays = kind in ("ward", "birth")
         start = int(draws[47] * 1300) if kind == "emergency" else 420 + int(draws[47] * 520)
-        entitlement, level = _entitlement(planned, facility, desk, kind, sick, night)
-        result, discharge = _outcome(planned, facility, kind, sick, draws[49])
+        entitlement, level = attendance.entitlement(planned, facility, desk, kind, sick, night)
+        result, discharge = attendance.outcome(planned, facility, kind, sick, draws[49])
         visit = Visit(
             planned, facility, person, desk, sick, staff[int(draws[46] * len(staff))], kind,
             entitlement, level, days=night - planned.began + 1 if stays else 0,
@@ -303,57 +308,3 @@ def _two_cards(desk: Registered, began: int) -> None:
 def _as_number(code: str) -> str:
     """What a spreadsheet makes of an entitlement code: 2 → 2.0, 1.3 → 1,3."""
     return code.replace(".", ",") if "." in code else f"{code}.0"
-
-
-def _kind(planned: Planned, facility: Facility, sick: Disease, draw: float) -> str:
-    if planned.kind in ("ward", "birth"):
-        return planned.kind
-    if planned.kind == "walk" and facility.level.ward_share and draw < 0.09:
-        return "emergency"
-    return "chronic" if sick.chronic and facility.level.pharmacy else "out"
-
-
-def _entitlement(
-    planned: Planned, facility: Facility, desk: Registered, kind: str, sick: Disease, night: int
-) -> tuple[str, int]:
-    """MA_DOITUONG_KCB and the benefit level in tenths of a per cent (QĐ 3276/QĐ-BYT)."""
-    full = desk.level * 10
-    stays = kind in ("ward", "birth")
-    at_home = desk.person.area == facility.index
-    tier = facility.level.tier
-    if not desk.card:
-        return "9", 0
-    if kind == "emergency":
-        return "2", full
-    if planned.kind in ("arrival", "return"):
-        return ("1.3" if planned.kind == "arrival" else "1.5"), full
-    if tier == "ban_dau":
-        return ("1.1" if at_home else "1.2"), 1000
-    if at_home:
-        return "1.1", full
-    if tier == "co_ban":
-        return ("1.15" if stays else "1.12"), full
-    if stays:
-        return ("3.1", full * 4 // 10) if facility.level.name == "central" else ("3.2", full)
-    if sick.chronic or night < bill.BASE_SALARY_RISE:
-        return "1.17", full
-    return "1.18", full // 2
-
-
-def _outcome(
-    planned: Planned, facility: Facility, kind: str, sick: Disease, draw: float
-) -> tuple[str, str]:
-    """KET_QUA_DTRI and MA_LOAI_RV."""
-    if planned.transfer:
-        return ("4" if draw < 0.3 else "3"), ("2" if draw < 0.8 else "5")
-    if kind == "ward":
-        # Without this a small country might have no death at all in three nights.
-        if facility.index == 0 and planned.link.endswith("I0000") and draw < 0.6:
-            return "5", "1"
-        if draw < (0.07 if sick.icd in DEADLY else 0.006):
-            return "5", "1"
-        return ("1" if draw < 0.3 else "2" if draw < 0.93 else "3"), ("4" if draw > 0.97 else "1")
-    return ("1" if kind == "birth" or draw < 0.25 else "2"), "1"
-
-
-DEADLY = ("A41.9", "I21.9", "I63.9", "K92.2", "C34.9")

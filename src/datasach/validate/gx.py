@@ -26,6 +26,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
+from uuid import uuid4
 
 os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
 warnings.filterwarnings("ignore")
@@ -108,8 +109,8 @@ def judge(request: dict[str, Any]) -> dict[str, Any]:
     """Run both suites of every database; a suite that cannot run is an error, never a pass."""
     context = gx.get_context(mode="ephemeral")
     context.variables.progress_bars = {"globally": False}
-    catalogue = Path(request["scratch"]) / "gate.duckdb"
-    catalogue.unlink(missing_ok=True)
+    # A name of its own per request: DuckDB keeps an open file by its path for as long as we live.
+    catalogue = Path(request["scratch"]) / f"gate-{uuid4().hex}.duckdb"
     with duckdb.connect(str(catalogue)) as con:
         for table in request["tables"]:
             path = table["path"].replace("'", "''")

@@ -500,16 +500,16 @@ def each_exists_in(ctx: Context, field: str, table: str, other_field: str) -> Ch
 
 @kind
 def valid_on(
-    ctx: Context, field: str, on: str, table: str, other_field: str, valid_from: str, valid_to: str,
+    ctx: Context, field: str, on: str, table: str, other_field: str, begins: str, ends: str,
 ) -> Check:  # fmt: skip
     """`field` is the `other_field` of a record of the register `table` that was in force on the day of
     `on`; an end that is blank has not come. Blank is not asked, nor is any row while the register is empty."""
     other = ctx.other(table)
     column, day, alias = ctx.column(field), f"CAST({ctx.column(on)} AS DATE)", ctx.alias("v")
-    rows = ctx.rows(other, [other_field, valid_from, valid_to])
+    rows = ctx.rows(other, [other_field, begins, ends])
     joined = (
-        f'LEFT JOIN (SELECT "{other_field}" AS k, min("{valid_from}") AS f,'
-        f" max(coalesce(\"{valid_to}\", DATE '9999-12-31')) AS t FROM {rows} GROUP BY ALL) {alias}"
+        f'LEFT JOIN (SELECT "{other_field}" AS k, min("{begins}") AS f,'
+        f" max(coalesce(\"{ends}\", DATE '9999-12-31')) AS t FROM {rows} GROUP BY ALL) {alias}"
         f" ON {alias}.k = {column}"
     )
     return Check(

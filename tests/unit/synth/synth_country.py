@@ -1,4 +1,4 @@
-"""One invented country for all tests of the generator, and a reader of envelopes that knows nothing of it."""
+"""Invented countries for the tests of the generator, and a reader that knows nothing of it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Envelopes: the same rows come back from every vendor's habit, and vintages differ as they should."""
+"""Envelopes: the same rows come back from every vendor's habit, and vintages differ."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Exchange files: headings a source knows, formats as named, keys that are unique, links that hold."""
+"""Exchange files: headings a source knows, formats as named, unique keys, links that hold."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Typed mistakes: each is what its name says, its rate is what was asked for, and the truth is kept."""
+"""Typed mistakes: each is what its name says, as frequent as asked for, and told in the truth."""
 
 from __future__ import annotations
 
@@ -12,15 +12,8 @@ import pytest
 from synth_country import FIRST, PROJECT, REFERENCE
 
 from datasach.synth.facilities import Country
-from datasach.synth.mess import (
-    Mess,
-    mistype,
-    new_tone_placement,
-    register,
-    tcvn3,
-    vni,
-    without_marks,
-)
+from datasach.synth.garble import mistype, new_tone_placement, tcvn3, vni, without_marks
+from datasach.synth.mess import Mess, register
 from datasach.synth.people import stream
 from datasach.synth.reference import load
 

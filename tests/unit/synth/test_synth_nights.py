@@ -1,4 +1,4 @@
-"""The schedule: same seed same bytes, nights on their own, history, damage, every database filled."""
+"""The schedule: same seed same bytes, nights on their own, history, damage, full databases."""
 
 from __future__ import annotations
 
@@ -173,3 +173,11 @@ def test_people_are_the_same_on_whatever_night(tmp_path: Path):
     march, june = books(FIRST, "a"), books(datetime.date(2026, 6, 1), "b")
     assert march.join(june, on=march.columns).height == march.height
     assert june.height > march.height  # those born in between
+
+
+@pytest.mark.parametrize("facilities", [1, 2, 5])
+def test_a_country_may_be_very_small(tmp_path: Path, facilities: int):
+    country = make(
+        tmp_path, nights=NIGHTS[:2], facilities=facilities, persons=300, visits_per_night=8
+    )
+    assert country.summary.visits > 0

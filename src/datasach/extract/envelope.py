@@ -83,6 +83,8 @@ class Part:
     table: str
     root: etree._Element | None
     problem: str | None = None
+    elements: int = -1
+    """How many elements the document has, told from its marks alone; -1 where marks cannot tell."""
 
 
 @dataclass(slots=True)
@@ -177,8 +179,10 @@ def _units(elements: list[Any], notes: set[str]) -> Iterator[Unit]:
         for file_element in element:
             if local(file_element).upper() != "FILEHOSO":
                 continue
-            table = (_text(file_element, "LOAIHOSO") or "").upper()
-            content = _child(file_element, "NOIDUNGFILE")
+            kind, content = file_element.find("LOAIHOSO"), file_element.find("NOIDUNGFILE")
+            if kind is None or content is None:
+                kind, content = _child(file_element, "LOAIHOSO"), _child(file_element, "NOIDUNGFILE")
+            table = ((kind.text or "").strip() if kind is not None else "").upper()
             if not TABLE.fullmatch(table):
                 unit.parts.append(Part("", None, "PART_UNKNOWN"))
             elif table in seen:
@@ -196,9 +200,18 @@ def _part(table: str, content: Any, notes: set[str]) -> Part:
         if len(content):
             notes.add("UNENCODED")
             return Part(table, content[0])
-        return Part(table, parse(_decode(content.text or "", notes)))
+        document = _decode(content.text or "", notes)
+        return Part(table, parse(document), elements=_elements(document))
     except UnreadableExtract as error:
         return Part(table, None, f"PART_{error.code}")
+
+
+def _elements(document: bytes) -> int:
+    """Every `<` that opens neither an end tag nor a declaration opens an element. Comments and CDATA
+    may hold a `<` of their own."""
+    if b"<!" in document:
+        return -1
+    return document.count(b"<") - document.count(b"</") - document.count(b"<?")
 
 
 def _decode(text: str, notes: set[str]) -> bytes:
@@ -257,11 +270,15 @@ def rows_of(
         if not records:
             records = [e for e in root.iter() if _looks_like_record(e, shape)]
     rows: list[tuple[tuple[str, ...], list[str | None]]] = []
+    elements = len(records)
     for record in records:
         cells = list(record)
-        texts = [cell.text for cell in cells]
-        rows.append((tuple([cell.tag for cell in cells]), texts))
-    if has_markup_in_cells(root, shape):
+        elements += len(cells)
+        rows.append((tuple([cell.tag for cell in cells]), [cell.text for cell in cells]))
+    # As many elements as cells, records and wrappers: then no cell holds markup. Only documents whose
+    # marks tell otherwise, or cannot tell, need the closer look.
+    wrappers = 0 if shape.record == shape.root else 2
+    if part.elements != elements + wrappers and has_markup_in_cells(root, shape):
         problem = "PART_NESTED"
         rows = [
             (tags, ["".join(map(str, cell.itertext())) or None for cell in record])

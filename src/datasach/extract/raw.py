@@ -1,5 +1,8 @@
 """Raw parts: rows as sent, every contract field a text column, with where each row came from.
 
+A raw part lives only until its batch is standardised, so it is Arrow as it stands in memory, lightly
+compressed: writing Parquet here cost as much as parsing.
+
 Columns of a raw part: the table's fields as VARCHAR (blank = null), then
 
     _file     id of the content (store.ledger.file_id)
@@ -18,7 +21,6 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 FLUSH_ROWS = 40_000
 PROVENANCE = (
@@ -49,14 +51,8 @@ class RawPart:
     def write(self, table: pa.Table) -> None:
         if self._writer is None:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            # Level 1: a raw part is written once and read once or twice.
-            self._writer = pq.ParquetWriter(
-                self.path,
-                self._schema,
-                compression="zstd",
-                compression_level=1,
-                write_statistics=False,
-            )
+            options = pa.ipc.IpcWriteOptions(compression="lz4")
+            self._writer = pa.ipc.new_file(str(self.path), self._schema, options=options)
         self._writer.write_table(table)
         self.rows += table.num_rows
 

@@ -104,7 +104,7 @@ def _unstandardised(night: Night) -> list[tuple[str, dict[str, FileFacts]]]:
 
 
 def _raw_bytes(night: Night, shard: tuple[str, dict[str, FileFacts]]) -> int:
-    parts = (night.layout.part("raw", table, shard[0]) for table in night.project.tables)
+    parts = (night.layout.raw(table, shard[0]) for table in night.project.tables)
     return sum(part.stat().st_size for part in parts if part.exists())
 
 
@@ -119,6 +119,9 @@ def _enter_standard(night: Night, results: list[tuple[str, int]], progress: Prog
     with night.ledger.transaction():
         for batch, _ in results:
             night.ledger.move_batch(batch, "standard")
+    for batch, _ in results:
+        for table in night.project.tables:
+            night.layout.raw(table, batch).unlink(missing_ok=True)
     night.found["standardise"] = {"rows": sum(rows for _, rows in results)}
 
 

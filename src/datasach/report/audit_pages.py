@@ -8,12 +8,19 @@ from typing import Any
 
 from datasach.report.book import Book, Context
 from datasach.report.counts import Counts, total
+from datasach.report.disclosure import merge_small
 from datasach.report.render import CHANNELS
 from datasach.report.twice import STATES, Visits
 from datasach.spec.contract import Title
 
 FACILITIES_SHOWN = 30
 BUCKETS = ((1, 1, "1"), (2, 2, "2"), (3, 5, "3–5"), (6, 10, "6–10"), (11, 10**9, "11+"))
+
+KNOWN_BY = (
+    "Có số định danh cá nhân · Personal number",
+    "Chỉ có mã số BHXH · Social-insurance number only",
+    "Chưa có cả hai · Neither",
+)
 
 
 # -- two channels ----------------------------------------------------------------------------------
@@ -54,7 +61,7 @@ def linkage(book: Book, _: str) -> Context:
     found = book.night.found.get("link", {})
     spread = ", ".join(
         f"count(*) FILTER (WHERE {column} BETWEEN {low} AND {high})"
-        for column in ("records", "facilities", "tables")
+        for column in ("records", "facilities")
         for low, high, _ in BUCKETS
     )
     row = book.night.warehouse.rows(
@@ -63,15 +70,13 @@ def linkage(book: Book, _: str) -> Context:
         " count(*) FROM golden.person"
     )[0]
     size = len(BUCKETS)
+    labels = [label for _, _, label in BUCKETS]
+    small = book.words.verdicts.small_cell
     return {
         "found": found,
-        "buckets": [label for _, _, label in BUCKETS],
-        "by_records": row[:size],
-        "by_facilities": row[size : 2 * size],
-        "by_tables": row[2 * size : 3 * size],
-        "with_id": row[-4],
-        "with_insurance": row[-3],
-        "with_neither": row[-2],
+        "by_records": merge_small(labels, row[:size], small),
+        "by_facilities": merge_small(labels, row[size : 2 * size], small),
+        "known_by": merge_small(KNOWN_BY, row[-4:-1], small),
         "persons": row[-1],
         "keys": book.night.project.linkage.strong_keys,
         "possible": book.night.project.linkage.possible,

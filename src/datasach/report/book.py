@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -31,6 +32,8 @@ class Book:
     channels: Channels
     history: History
     gate: Gate
+    table_counts: dict[str, Counts]
+    """Table → rows of all deliveries."""
 
     @property
     def databases(self) -> list[Database]:
@@ -54,10 +57,21 @@ class Book:
 
     def has_page(self, unit: Unit) -> bool:
         """Units that sent something or are spoken of in a record have a page; names in a register have not."""
-        return bool(unit.evenings) or ("", unit.id) in self.quality.scores.records
+        records = self.quality.scores.records
+        return bool(unit.evenings) or any((d, unit.id) in records for d in self.night.project.databases)
 
     def scores(self, database: str = "", whose: str = "") -> list[Score]:
         return self.quality.scores.of(database, whose)
+
+    def records(self, database: str, whose: str = "") -> int | None:
+        """Current records; None where the number must not be told."""
+        scores = self.quality.scores
+        key = (database, whose)
+        return None if key in scores.hidden else scores.records.get(key, 0)
+
+    def knows(self, database: str, whose: str) -> bool:
+        """Are there records of this database about this place or facility?"""
+        return (database, whose) in self.quality.scores.records
 
     def held_reason(self, database: str) -> Title | None:
         """Why the gate holds a database, in both languages; None if it does not."""
@@ -106,7 +120,16 @@ def open_book(
         channels=twice.compare(night, place_of),
         history=history.look_back(night, country.tonight),
         gate=gate,
+        table_counts=_by_table(deliveries),
     )
+
+
+def _by_table(deliveries: list[Delivery]) -> dict[str, Counts]:
+    found: dict[str, list[Counts]] = defaultdict(list)
+    for delivery in deliveries:
+        for table, counts in delivery.tables.items():
+            found[table].append(counts)
+    return {table: total(counts) for table, counts in found.items()}
 
 
 def receipt_link(night: str, sender: str, up: str) -> str:

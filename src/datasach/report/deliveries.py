@@ -77,22 +77,20 @@ class Delivery:
     copies: list[tuple[str, Content]] = field(default_factory=list)
     """(name in the archive, the content that had arrived before)."""
 
-    @property
-    def tables(self) -> dict[str, Counts]:
-        """Rows by table: own contents under their fates, copies as duplicates."""
-        found: dict[str, Counts] = {}
+    tables: dict[str, Counts] = field(default_factory=dict)
+    """Rows by table: own contents under their fates, copies as duplicates."""
+    counts: Counts = NOTHING
+
+    def add_up(self) -> None:
+        """Fill `tables` and `counts` once contents and copies are known."""
         for content in self.contents:
             for table, counts in content.tables.items():
-                found[table] = found.get(table, NOTHING).plus(counts)
+                self.tables[table] = self.tables.get(table, NOTHING).plus(counts)
         for _, copy in self.copies:
             for table, counts in copy.tables.items():
                 again = Counts(read=counts.read, duplicate=counts.read)
-                found[table] = found.get(table, NOTHING).plus(again)
-        return found
-
-    @property
-    def counts(self) -> Counts:
-        return total(self.tables.values())
+                self.tables[table] = self.tables.get(table, NOTHING).plus(again)
+        self.counts = total(self.tables.values())
 
     @property
     def name(self) -> str:
@@ -129,11 +127,13 @@ def gather(night: Night) -> list[Delivery]:
         same = (row["sender"], row["sha256"], row["night"])
         receipt = receipt_id(*same, again=seen[same])
         seen[same] += 1
-        deliveries[row["offer"]] = Delivery(*row, receipt=receipt)
+        deliveries[row["offer"]] = Delivery(**dict(row), receipt=receipt)
     for content in contents.values():
         deliveries[content.facts["offer"]].contents.append(content)
     for row in night.ledger.rows("SELECT offer, member, file FROM copies ORDER BY offer, member, file"):
         deliveries[row["offer"]].copies.append((row["member"], contents[row["file"]]))
+    for delivery in deliveries.values():
+        delivery.add_up()
     return list(deliveries.values())
 
 

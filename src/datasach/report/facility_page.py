@@ -2,18 +2,41 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from typing import Any
 
 from datasach.report.book import Book, Context, receipt_link
 from datasach.report.counts import Counts
 from datasach.report.national_pages import level_titles
 from datasach.report.places import Unit
+from datasach.report.quality import Failing
 from datasach.report.render import say
 from datasach.report.words import Tone
+from datasach.spec.rule import Rule
 
 FIX_FIRST = 5
 STRIP_NIGHTS = 30
 UP = "../"
+
+
+@dataclass(slots=True)
+class Cause:
+    """One rule a facility violates, over all its tables: the same mistake sent through two channels is one."""
+
+    rule: Rule
+    found: list[Failing] = field(default_factory=list)
+
+    @property
+    def held(self) -> int:
+        return sum(f.held for f in self.found)
+
+
+def causes(failing: list[Failing]) -> list[Cause]:
+    """By rule, in the order of urgency of its most urgent table."""
+    by_rule: dict[str, Cause] = {}
+    for one in failing:
+        by_rule.setdefault(one.rule.rule.id, Cause(one.rule.rule)).found.append(one)
+    return list(by_rule.values())
 
 
 def facility(book: Book, name: str) -> Context:
@@ -21,15 +44,16 @@ def facility(book: Book, name: str) -> Context:
     failing = book.quality.failing.get(name, [])
     tone, sentence = _status(book, unit)
     evenings = [unit.evenings[n] for n in sorted(unit.evenings, reverse=True)]
-    records = book.quality.scores.records
+    hidden = book.quality.scores.hidden
     return {
         "unit": unit,
         "place": book.country.places[unit.place],
         "tone": tone,
         "sentence": sentence,
         "counts": unit.counts,
-        "fix_first": failing[:FIX_FIRST],
+        "fix_first": causes(failing)[:FIX_FIRST],
         "failing": failing,
+        "hidden": {d.id for d in book.databases if (d.id, name) in hidden},
         "strip_data": [
             (night, unit.evenings[night].tone if night in unit.evenings else None)
             for night in book.country.nights[-STRIP_NIGHTS:]
@@ -42,9 +66,9 @@ def facility(book: Book, name: str) -> Context:
         "scores": book.scores("", name),
         "trends": {s.pillar: book.history.trend("", s.pillar, name) for s in book.scores("", name)},
         "databases": [
-            {"spec": d, "records": records[(d.id, name)], "scores": book.scores(d.id, name)}
+            {"spec": d, "records": book.records(d.id, name), "scores": book.scores(d.id, name)}
             for d in book.databases
-            if (d.id, name) in records
+            if book.knows(d.id, name)
         ],
         "visits": book.channels.facilities.get(name),
         "differing": book.channels.by_facility.get(name, [])[:8],

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 
@@ -50,8 +51,9 @@ def keep(night: Night, country: Country) -> None:
         {"night": tonight, "unit": unit.id, "files": unit.files, **unit.counts._asdict()}
         for unit in country.units.values()
     ]
-    numbers = dict.fromkeys(("files", "read", *FATES), pl.Int64)
-    frame = pl.DataFrame(rows, schema={"night": pl.String, "unit": pl.String} | numbers)
+    schema: dict[str, Any] = {"night": pl.String, "unit": pl.String}
+    schema |= dict.fromkeys(("files", "read", *FATES), pl.Int64)
+    frame = pl.DataFrame(rows, schema=schema)
     volumes = _home(folder, "volumes", tonight)
     side = volumes.with_name(f".{tonight}.part")
     frame.write_parquet(side)

@@ -7,7 +7,7 @@ from typing import Any
 from datasach.report.book import Book, Context
 from datasach.report.charts import Column
 from datasach.report.counts import Counts, Share, total
-from datasach.report.numbers import day, percent, short_day
+from datasach.report.numbers import Percent, day, short_day
 from datasach.report.places import Place, Unit
 from datasach.report.render import say
 from datasach.report.rules_page import worst_groups
@@ -140,7 +140,7 @@ def _weak_scores(book: Book) -> list[dict[str, Any]]:
             "bad",
             say("{t}: điểm “{p}” {v}, không dùng được.", "{e}: the score “{q}” is {v}, unusable.",
                 t=d.title.vi, p=PILLAR_TITLES[s.pillar].vi.lower(), e=d.title.en,
-                q=PILLAR_TITLES[s.pillar].en.lower(), v=percent(s.value or 0.0)),
+                q=PILLAR_TITLES[s.pillar].en.lower(), v=Percent(s.value or 0.0)),
             f"db/{d.id}.html",
         )
         for d in book.databases for s in book.scores(d.id) if s.tone == "bad"
@@ -161,7 +161,7 @@ def _database_row(book: Book, database: str) -> dict[str, Any]:
     spec = book.night.project.databases[database]
     return {
         "spec": spec,
-        "records": book.quality.scores.records.get((database, ""), 0),
+        "records": book.records(database),
         "scores": book.scores(database),
         "held_reason": book.held_reason(database),
         "trend": book.history.trend(database, "dung"),
@@ -198,19 +198,14 @@ def database(book: Book, name: str) -> Context:
     published = book.manifest.get("databases", {}).get(name, {"state": "new", "tables": {}})
     rules = [r for r in book.quality.rules.values() if r.rule.database == name]
     failing = sorted((r for r in rules if r.failed), key=lambda r: (-r.held, -r.failed, r.rule.id))
-    counts: dict[str, Counts] = {}
-    for delivery in book.deliveries:
-        for table, one in delivery.tables.items():
-            if table.split(".")[0] == name:
-                counts[table] = counts.get(table, Counts()).plus(one)
-    places = [p for p in book.country.places.values() if ("", p.id) in book.quality.scores.records]
+    counts = {t: c for t, c in book.table_counts.items() if t.split(".")[0] == name}
     return {
         "spec": spec,
         "held_reason": book.held_reason(name),
         "scores": book.scores(name),
         "tone": book.quality.scores.tone(name),
         "trends": {pillar: book.history.trend(name, pillar) for pillar in PILLARS},
-        "records": book.quality.scores.records.get((name, ""), 0),
+        "current": book.records(name),
         "tables": [
             {
                 "table": table,
@@ -230,11 +225,10 @@ def database(book: Book, name: str) -> Context:
             if (table.id, field) in book.quality.filled
         ],
         "places": [
-            {"place": p, "records": records, "scores": book.scores(name, p.id)}
-            for p in places
-            if (records := book.quality.scores.records.get((name, p.id), 0))
+            {"place": p, "records": book.records(name, p.id), "scores": book.scores(name, p.id)}
+            for p in book.country.places.values()
+            if book.knows(name, p.id)
         ],
-        "sensitive": name in book.words.verdicts.sensitive,
         "snapshot": book.manifest.get("snapshot"),
     }
 
@@ -274,9 +268,9 @@ def province(book: Book, name: str) -> Context:
         ),
         "scores": book.scores("", name),
         "databases": [
-            {"spec": d, "records": records, "scores": book.scores(d.id, name)}
+            {"spec": d, "records": book.records(d.id, name), "scores": book.scores(d.id, name)}
             for d in book.databases
-            if (records := book.quality.scores.records.get((d.id, name), 0))
+            if book.knows(d.id, name)
         ],
         "visits": book.channels.places.get(name),
         "columns_data": nights_drawn(book, place.units),

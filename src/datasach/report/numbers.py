@@ -41,6 +41,18 @@ def percent(share: float) -> str:
     return vi(min(99.9, max(0.1, share * 100)), 1) + NO_BREAK + "%"
 
 
+class Percent(float):
+    """A share that is to be written as a percentage, in either language."""
+
+
+def percent_en(share: float) -> str:
+    """
+    >>> percent_en(0.98234)
+    '98.2%'
+    """
+    return percent(share).translate(_TO_VIETNAMESE).replace(NO_BREAK, "")
+
+
 def size(number: int) -> str:
     """
     >>> size(523), size(15_300), size(1_530_000)

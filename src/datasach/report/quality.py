@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from datasach.report.counts import Share
+from datasach.report.disclosure import hidden_cells
 from datasach.report.night import Night
 from datasach.report.words import PILLARS, Tone, Verdicts, worst
 from datasach.spec.rule import Pillar, Rule
@@ -33,21 +34,28 @@ class Score(NamedTuple):
 
 @dataclass(slots=True)
 class Scores:
-    """Sums of shares and records by (database, place or facility); `""` stands for all of either."""
+    """Sums of shares and records by (database, place or facility); `""` stands for all of either. All
+    databases together leave the sensitive ones out: a difference of printed sums must not tell them."""
 
     verdicts: Verdicts
     shares: dict[tuple[str, str, str], Share] = field(default_factory=dict)
     """(database, whose, pillar)"""
-    records: dict[tuple[str, str], int] = field(default_factory=lambda: defaultdict(int))
+    records: dict[tuple[str, str], int] = field(default_factory=dict)
     """(database, whose)"""
+    hidden: set[tuple[str, str]] = field(default_factory=set)
+    """(database, whose) whose number of records must not be told."""
 
     def add(self, database: str, whose: str, pillar: str, share: Share) -> None:
         key = (database, whose, pillar)
         self.shares[key] = self.shares.get(key, NO_SHARE).plus(share)
 
+    def count(self, database: str, whose: str, records: int) -> None:
+        self.records[(database, whose)] = self.records.get((database, whose), 0) + records
+
     def of(self, database: str, whose: str = "") -> list[Score]:
         """The four scores, in the order of `PILLARS`."""
-        few = self.records[(database, whose)] < self.verdicts.min_records
+        key = (database, whose)
+        few = self.records.get(key, 0) < self.verdicts.min_records or key in self.hidden
         found = []
         for pillar in PILLARS:
             share = self.shares.get((database, whose, pillar), NO_SHARE)
@@ -113,15 +121,21 @@ def assess(night: Night, verdicts: Verdicts, place_of: dict[str, str]) -> Qualit
     for table, facility, records in night.warehouse.rows("SELECT * FROM checks.records"):
         database = table.split(".")[0]
         for whose in _owners(facility, place_of):
-            scores.records[(database, whose)] += records
-            scores.records[("", whose)] += records
+            scores.count(database, whose, records)
+            if database not in verdicts.sensitive:
+                scores.count("", whose, records)
         tables[(table, facility)] = records
     for database, facility, pillar, top, bottom in night.warehouse.rows(
         "SELECT database, facility, pillar, numerator, denominator FROM checks.scores ORDER BY ALL"
     ):
         for whose in _owners(facility, place_of):
             scores.add(database, whose, pillar, Share(top, bottom))
-            scores.add("", whose, pillar, Share(top, bottom))
+            if database not in verdicts.sensitive:
+                scores.add("", whose, pillar, Share(top, bottom))
+    members: dict[str, list[str]] = defaultdict(list)
+    for facility, place in place_of.items():
+        members[place].append(facility)
+    scores.hidden = hidden_cells(scores.records, members, verdicts.sensitive, verdicts.small_cell)
     rules, failing = _rules(night, place_of)
     return Quality(
         scores=scores,

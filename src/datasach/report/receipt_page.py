@@ -7,9 +7,9 @@ from typing import Any
 
 from markupsafe import Markup
 
+from datasach.report.cells import spans
 from datasach.report.counts import FATES, Counts, total
 from datasach.report.receipts import folder_of
-from datasach.report.render import spans
 from datasach.report.words import TONES, Tone, worst
 
 FULL = 40
@@ -18,15 +18,20 @@ FIRST = 8
 PLACES_SHOWN = 10
 
 
-def receipt_context(night: str, sender: str, payloads: list[dict[str, Any]]) -> dict[str, Any]:
+def receipt_context(
+    night: str, sender: str, name: str | None, payloads: list[dict[str, Any]]
+) -> dict[str, Any]:
     counts = [Counts(*(p["counts"][name] for name in ("read", *FATES))) for p in payloads]
-    rows = [{"receipt": p, "counts": c} for p, c in zip(payloads, counts, strict=True)]
+    rows: list[dict[str, Any]] = [
+        {"receipt": p, "counts": c} for p, c in zip(payloads, counts, strict=True)
+    ]
     rows.sort(key=lambda r: (TONES.index(r["receipt"]["outcome"]["tone"]), r["receipt"]["file"]["name"]))
     troubled = [r for r in rows if _says_more(r["receipt"])]
     tones: list[Tone] = [p["outcome"]["tone"] for p in payloads]
     return {
         "night": night,
         "sender": sender,
+        "name": name,
         "sender_id": folder_of(sender),
         "rows": rows,
         "full": troubled[:FULL],

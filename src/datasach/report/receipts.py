@@ -10,18 +10,15 @@ with the next version and the night that changed it. MA_LK and line numbers stan
 
 from __future__ import annotations
 
-import json
 import re
 from collections import defaultdict
 from collections.abc import Iterable
-from pathlib import Path
 from typing import Any
 
 from datasach.report import numbers
 from datasach.report.counts import Counts
 from datasach.report.deliveries import Content, Delivery, Finding
 from datasach.report.night import Night
-from datasach.report.render import Renderer
 from datasach.report.words import Code, Words
 from datasach.spec.rule import Rule
 
@@ -240,53 +237,3 @@ def _title(vi: str, en: str) -> dict[str, str]:
 def _sum(contents: list[Content], fact: str) -> int | None:
     values = [c.facts[fact] for c in contents if c.facts[fact] is not None]
     return sum(values) if values else None
-
-
-# -- writing ---------------------------------------------------------------------------------------
-
-
-def write_receipts(
-    root: Path, groups: dict[tuple[str, str], list[Payload]], as_of: str, renderer: Renderer
-) -> int:
-    """Write what changed; returns how many receipts were issued or issued again.
-
-    Repeat  a second call with the same content writes nothing.
-    """
-    issued = 0
-    for (night, sender), payloads in groups.items():
-        folder = root / night / folder_of(sender)
-        folder.mkdir(parents=True, exist_ok=True)
-        changed = sum(_issue(folder, payload, as_of) for payload in payloads)
-        page = folder / "index.html"
-        if changed or not _made_with(page, renderer.fingerprint):
-            write_text(page, renderer.receipts(night, sender, payloads))
-        issued += changed
-    return issued
-
-
-def _issue(folder: Path, payload: Payload, as_of: str) -> bool:
-    """Write one receipt if it is new or says something new. Adds `version` and `as_of` to the payload."""
-    path = folder / f"{payload['receipt']}.json"
-    before = json.loads(path.read_bytes()) if path.exists() else {"version": 0, "as_of": as_of}
-    version, since = before.pop("version"), before.pop("as_of")
-    changed = bool(before != payload)
-    payload["version"] = version + changed
-    payload["as_of"] = as_of if changed else since
-    if changed:
-        write_text(path, json.dumps(payload, ensure_ascii=False, indent=1, sort_keys=True) + "\n")
-    return changed
-
-
-def _made_with(page: Path, fingerprint: str) -> bool:
-    """Was this page made by the templates and words of today?"""
-    if not page.exists():
-        return False
-    with page.open("rb") as handle:
-        return fingerprint.encode() in handle.read(400)
-
-
-def write_text(path: Path, text: str) -> None:
-    """Whole or not at all: a reader never sees half a page."""
-    side = path.with_name(f".{path.name}.part")
-    side.write_text(text, "utf-8")
-    side.replace(path)

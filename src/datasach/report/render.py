@@ -9,13 +9,15 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup, escape
+from markupsafe import Markup
 
-from datasach.report import charts, numbers
+from datasach.report import cells, charts, numbers
+from datasach.report.cells import spans
 from datasach.report.counts import FATE_TITLES, FATES
 from datasach.report.words import PILLARS, Tone, Words
 from datasach.spec.contract import Title
@@ -28,24 +30,12 @@ SCRIPT = (
 )
 """Remembers the language between pages. Without it the switch still works on each page."""
 
-SEVERITIES: dict[str, tuple[Tone, Title]] = {
-    "stop": ("bad", Title(vi="Chặn", en="Stop")),
-    "quarantine": ("concern", Title(vi="Giữ lại", en="Hold")),
-    "flag": ("watch", Title(vi="Cảnh báo", en="Warn")),
-}
 CHANNELS = {
     "coordination": Title(vi="Hệ thống điều phối", en="Coordination system"),
     "social_insurance": Title(vi="Bảo hiểm xã hội", en="Social Insurance"),
     "exchange": Title(vi="Trao đổi dữ liệu", en="Data exchange"),
     "register": Title(vi="Danh mục, sổ đăng ký", en="Register"),
 }
-
-
-def spans(vi: str | Markup, en: str | Markup) -> Markup:
-    """Vietnamese, then English; the language switch and screen readers tell them apart by `lang`."""
-    return Markup(
-        f'<span class="vi" lang="vi">{escape(vi)}</span> <span class="en" lang="en">{escape(en)}</span>'
-    )
 
 
 def two(title: Title | dict[str, str]) -> Markup:
@@ -63,10 +53,15 @@ def say(vi: str, en: str, **values: Any) -> Markup:
     """
     if not values:
         return spans(vi, en)
-    is_number = {k: isinstance(v, int | float) for k, v in values.items()}
-    theirs = {k: numbers.vi(v) if is_number[k] else v for k, v in values.items()}
-    ours = {k: numbers.en(v) if is_number[k] else v for k, v in values.items()}
+    theirs = {name: _spoken(value, numbers.vi, numbers.percent) for name, value in values.items()}
+    ours = {name: _spoken(value, numbers.en, numbers.percent_en) for name, value in values.items()}
     return spans(vi.format(**theirs), en.format(**ours))
+
+
+def _spoken(value: Any, number: Callable[[float], str], percent: Callable[[float], str]) -> str:
+    if isinstance(value, numbers.Percent):
+        return percent(value)
+    return number(value) if isinstance(value, int | float) else str(value)
 
 
 class Renderer:
@@ -86,14 +81,15 @@ class Renderer:
         )
         self.fingerprint = _fingerprint(folder, version)
         self._environment.filters.update(
-            vi=numbers.vi, pct=numbers.percent, size=numbers.size, day=numbers.day,
+            vi=numbers.vi, pct=numbers.percent, share=numbers.Percent, size=numbers.size, day=numbers.day,
             short_day=numbers.short_day,
         )  # fmt: skip
         self._environment.globals.update(
             say=say, t=spans, two=two, mark=charts.mark, bar=charts.bar, stack=charts.stack,
             spark=charts.spark, strip=charts.strip, columns=charts.columns, verdict=self._verdict,
             fates=FATES, fate_titles=FATE_TITLES, pillars=PILLARS, pillar_titles=PILLAR_TITLES,
-            severities=SEVERITIES, channels=CHANNELS, tones=words.verdicts.words, words=words,
+            channels=CHANNELS, num=cells.num, count_cells=cells.count_cells, severity=cells.severity,
+            score_cells=cells.score_cells, records=cells.records_cell, chip=cells.chip, tones=words.verdicts.words, words=words,
             few=self._few, version=version, declarations=declarations,
             fingerprint=self.fingerprint, style=Markup(self._style), script=Markup(SCRIPT),
             csp=_policy(self._style),
@@ -102,16 +98,9 @@ class Renderer:
     def page(self, template: str, **context: Any) -> str:
         return self._environment.get_template(template).render(**context)
 
-    def receipts(self, night: str, sender: str, payloads: list[dict[str, Any]]) -> str:
-        from datasach.report.receipt_page import receipt_context
-
-        return self.page("receipt.html.j2", **receipt_context(night, sender, payloads))
-
     def _verdict(self, tone: Tone) -> Markup:
         """Shape and word of a verdict."""
-        return Markup(
-            f'<span class="verdict {tone}">{charts.mark(tone)} {two(self._words.verdicts.words[tone])}</span>'
-        )
+        return cells.chip(tone, self._words.verdicts.words[tone], "verdict")
 
     def _few(self, number: int, sensitive: bool = True) -> str:
         """A count of people, with small ones hidden."""

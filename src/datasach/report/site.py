@@ -12,16 +12,15 @@ from pathlib import Path
 from typing import Any
 
 from datasach import __version__
-from datasach.report import history, pages, tables
+from datasach.report import pages, tables
 from datasach.report.book import Book, open_book
 from datasach.report.deliveries import gather
+from datasach.report.issue import write_receipts
 from datasach.report.night import Night, Progress, gate_of
-from datasach.report.receipts import Receipts, write_receipts
+from datasach.report.receipts import Receipts
 from datasach.report.render import Renderer
 from datasach.report.words import load_words
 from datasach.store.layout import fsync_folder, move_pointer
-
-__all__ = ["history", "write_report"]
 
 
 def write_report(night: Night, progress: Progress) -> dict[str, Any]:
@@ -39,7 +38,8 @@ def write_report(night: Night, progress: Progress) -> dict[str, Any]:
     receipts = Receipts(night, words, deliveries, gate.withheld)
     payloads = receipts.payloads()
     tonight = night.until.isoformat()
-    issued = write_receipts(night.layout.root / "receipts", payloads, tonight, renderer)
+    names = dict(night.warehouse.rows("SELECT facility, name FROM checks.facilities WHERE name IS NOT NULL"))
+    issued = write_receipts(night.layout.root / "receipts", payloads, names, tonight, renderer)
     progress("site")
     book = open_book(night, words, deliveries, receipts.outcomes, gate)
     folder = night.layout.root / "reports" / tonight

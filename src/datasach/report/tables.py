@@ -30,7 +30,9 @@ def write_tables(book: Book, folder: Path) -> None:
     _write(folder / "scores.csv", ("database", "whose", "pillar", "numerator", "denominator"), (
         (database, whose or "VN", pillar, round(share.numerator, 3), round(share.denominator, 3))
         for (database, whose, pillar), share in sorted(scores.shares.items())
-        if database and scores.records[(database, whose)] >= least
+        if database
+        and scores.records.get((database, whose), 0) >= least
+        and (database, whose) not in scores.hidden
     ))  # fmt: skip
     _write(folder / "rules.csv", ("rule", "table", "severity", "tested", "failed", "facilities", "held", "not_run"), (
         (r.rule.id, r.rule.table, r.rule.severity, r.tested, r.failed, r.facilities, r.held, r.not_run)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from datasach.spec.contract import Table
@@ -53,7 +54,7 @@ class FileFacts:
 def standardise(
     project: Project, layout: Layout, batch: str, files: Mapping[str, FileFacts]
 ) -> dict[str, int]:
-    """Reads   state/raw/<table>/<batch>.parquet
+    """Reads   state/raw/<table>/<batch>.arrow
     Writes  state/standard/<table>/<batch>.parquet, state/changes/changes/<batch>.parquet
     Returns rows per table. A second call replaces the same files.
     """
@@ -64,7 +65,7 @@ def standardise(
     counts: dict[str, int] = {}
     changes = _Changes(scratch / "changes.parquet")
     for table in project.tables.values():
-        raw = layout.part("raw", table.id, batch)
+        raw = layout.raw(table.id, batch)
         if not raw.exists():
             continue
         out = scratch / f"{table.id}.parquet"
@@ -123,10 +124,23 @@ def _facts_frame(files: Mapping[str, FileFacts]) -> pl.DataFrame:
 
 
 def _slices(path: Path) -> Iterator[pl.DataFrame]:
-    for batch in pq.ParquetFile(path).iter_batches(batch_size=SLICE_ROWS):
-        frame = pl.from_arrow(batch)
-        assert isinstance(frame, pl.DataFrame)
-        yield frame
+    """The part in pieces of about SLICE_ROWS; neighbouring small pieces go together."""
+    waiting: list[pa.RecordBatch] = []
+    with pa.memory_map(str(path)) as source:
+        reader = pa.ipc.open_file(source)
+        for index in range(reader.num_record_batches):
+            waiting.append(reader.get_batch(index))
+            if sum(batch.num_rows for batch in waiting) >= SLICE_ROWS:
+                yield _frame(waiting)
+                waiting = []
+    if waiting:
+        yield _frame(waiting)
+
+
+def _frame(batches: list[pa.RecordBatch]) -> pl.DataFrame:
+    frame = pl.from_arrow(pa.Table.from_batches(batches))
+    assert isinstance(frame, pl.DataFrame)
+    return frame.rechunk()
 
 
 def _chunk(

@@ -49,8 +49,12 @@ class Layout:
         return self.landing / sha256[:2] / sha256
 
     def part(self, layer: str, table: str, batch: str) -> Path:
-        """One Parquet part of a layer (`raw`, `standard`, `changes`, …)."""
+        """One Parquet part of a layer (`standard`, `changes`, …)."""
         return self.state / layer / table / f"{batch}.parquet"
+
+    def raw(self, table: str, batch: str) -> Path:
+        """A raw part, in Arrow; gone once its batch is standardised."""
+        return self.state / "raw" / table / f"{batch}.arrow"
 
     def scratch(self, name: str) -> Path:
         """An empty folder for work that is not finished; what a crash leaves there is swept here."""

@@ -178,7 +178,7 @@ SERVICES = {
                 BLOOD_COUNT),
         Service("glucose", "23.0075.1494", "Định lượng Glucose", 1, "Lần", 22400, "SH",
                 _one("SH01", "Glucose", "mmol/L", 3.9, 12.8, 1)),
-        Service("ure", "23.0166.1494", "Định lượng Urê", 1, "Lần", 22400, "SH",
+        Service("urea", "23.0166.1494", "Định lượng Urê", 1, "Lần", 22400, "SH",
                 _one("SH02", "Urê", "mmol/L", 2.5, 9.5, 1)),
         Service("creatinin", "23.0051.1494", "Định lượng Creatinin", 1, "Lần", 22400, "SH",
                 _one("SH03", "Creatinin", "µmol/L", 45, 140, 0)),
@@ -275,7 +275,7 @@ K35.8|Viêm ruột thừa cấp||5-80|0/3.5|ceftri metro para nacl|mo ctm sieuam
 K80.2|Sỏi túi mật không viêm||25-90|0.5/1.4|ceftri para nacl|motuimat sieuam ctm alt
 N39.0|Nhiễm trùng hệ tiết niệu||1-99|3/1.5|cipro para|kham nuoctieu ctm
 N20.1|Sỏi niệu quản||20-85|1/1.3|diclo nacl|kham sieuam nuoctieu
-N18.9|Bệnh thận mạn||30-99|1.5/1|furo calci|kham ure creatinin ctm|chronic|also=I10
+N18.9|Bệnh thận mạn||30-99|1.5/1|furo calci|kham urea creatinin ctm|chronic|also=I10
 M54.56|Đau cột sống thắt lưng||18-95|7/1.4|diclo eperi vitb|kham vltl
 M17.9|Thoái hóa khớp gối||45-99|5/0.6|gluco para|kham xqxuong vltl|chronic
 L20.9|Viêm da cơ địa||0-70|3/0|loratadin predni|kham
@@ -306,8 +306,8 @@ N40|Tăng sản tuyến tiền liệt|1|50-99|2.5/0.8|para|kham sieuam nuoctieu|
 S01.0|Vết thương hở của da đầu||3-90|1.2/0.4|amox para|khamngoai thaybang|accident=1
 S52.50|Gãy kín đầu dưới xương quay||5-95|0.8/1.6|para calci|ketxuong xqxuong ctm|accident=1
 S93.4|Bong gân và giãn dây chằng cổ chân||10-80|1.5/0|diclo eperi|khamngoai xqxuong|accident=8
-A41.9|Nhiễm trùng huyết||0-99|0/1.2|ceftri nacl glu|ctm crp ure creatinin
-K92.2|Xuất huyết tiêu hóa||25-95|0/1.2|omep nacl|ctm ure sieuam
+A41.9|Nhiễm trùng huyết||0-99|0/1.2|ceftri nacl glu|ctm crp urea creatinin
+K92.2|Xuất huyết tiêu hóa||25-95|0/1.2|omep nacl|ctm urea sieuam
 C34.9|U ác phế quản hoặc phổi||45-90|0.3/1|para|ctm xquang sieuam
 """
 DELIVERY = Disease("O80.0", "Đẻ thường ngôi chỏm", "2", 16, 49, 0, 0, ("oxy", "sat"),

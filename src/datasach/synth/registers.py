@@ -225,7 +225,7 @@ def send_new_beneficiaries(
     if facility.level.name != "district" or rng.random() > 0.4:
         return
     block = country.block(facility.index, int(rng.random() * facility.area.blocks))
-    grown = np.flatnonzero(block.present & (block.born < night - 9000) & (block.chance > 0.985))
+    grown = np.flatnonzero(block.present & (block.born < night - 9000) & (block.chance > 0.9))
     rows, written = [], Written()
     habit = facility.habit
     for at in rng.permutation(grown)[:2].tolist():

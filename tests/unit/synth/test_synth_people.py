@@ -121,9 +121,9 @@ def test_ethnic_names_follow_their_own_pattern():
     people = [
         highland.block(0, 0).person(int(at)) for at in np.flatnonzero(highland.block(0, 0).present)
     ]
-    ede = [p for p in people if p.ethnic == "12"]
-    assert ede
-    for person in ede:
+    highlanders = [p for p in people if p.ethnic == "12"]
+    assert highlanders
+    for person in highlanders:
         assert person.name.startswith("Y " if person.sex == "1" else "H'")
         assert person.name.split()[-1] in ("Niê", "Mlô")
 

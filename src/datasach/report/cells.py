@@ -1,0 +1,90 @@
+"""The table cells that every page has by the hundred: plain functions, as a template macro costs ten times more.
+
+Everything put into the markup here is a number or a word of ours; what came from a sender is escaped.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from markupsafe import Markup, escape
+
+from datasach.report import numbers
+from datasach.report.charts import mark
+from datasach.report.counts import FATE_TITLES, FATES, Counts
+from datasach.report.words import Tone, Verdicts
+from datasach.spec.contract import Title
+from datasach.spec.rule import PILLAR_TITLES
+
+if TYPE_CHECKING:
+    from datasach.report.quality import Score
+
+_COUNT_LABELS = tuple(FATE_TITLES[name].vi for name in ("read", *FATES))
+NOT_APPLICABLE = Title(vi="Không áp dụng", en="Not applicable")
+SEVERITIES: dict[str, tuple[Tone, Title]] = {
+    "stop": ("bad", Title(vi="Chặn", en="Stop")),
+    "quarantine": ("concern", Title(vi="Giữ lại", en="Hold")),
+    "flag": ("watch", Title(vi="Cảnh báo", en="Warn")),
+}
+
+
+def spans(vi: str | Markup, en: str | Markup) -> Markup:
+    """Vietnamese, then English; the language switch and screen readers tell them apart by `lang`."""
+    return Markup(
+        f'<span class="vi" lang="vi">{escape(vi)}</span> <span class="en" lang="en">{escape(en)}</span>'
+    )
+
+
+def num(number: int | None, label: str = "") -> Markup:
+    """A number in a cell; `label` heads it where the table becomes cards."""
+    zero = "" if number else " zero"
+    shown = "–" if number is None else numbers.vi(number)
+    head = f' data-l="{escape(label)}"' if label else ""
+    return Markup(f'<td class="n{zero}"{head}>{shown}</td>')
+
+
+def records_cell(number: int | None) -> Markup:
+    """Current records of a database; `None`: the number must not be told (report.disclosure)."""
+    if number is None:
+        return Markup(f'<td class="n" data-l="Bản ghi">{spans("ẩn", "hidden")}</td>')
+    return num(number, "Bản ghi")
+
+
+def count_cells(counts: Counts) -> Markup:
+    """Six cells in the order read, accepted, held, rejected, superseded, duplicate."""
+    pairs = zip(counts, _COUNT_LABELS, strict=True)
+    return Markup("".join(num(number, label) for number, label in pairs))
+
+
+def chip(tone: Tone, title: Title, tag: str = "chip") -> Markup:
+    """Shape and word of a verdict, on its colour (`chip`) or in it (`verdict`)."""
+    return Markup(f'<span class="{tag} {tone}">{mark(tone)} {spans(title.vi, title.en)}</span>')
+
+
+def severity(name: str) -> Markup:
+    return _SEVERITY_CHIPS[name]
+
+
+_SEVERITY_CHIPS = {name: chip(tone, title) for name, (tone, title) in SEVERITIES.items()}
+
+
+def score_cells(scores: Sequence[Score], verdicts: Verdicts) -> Markup:
+    """A cell per pillar: share, verdict word, numerator / denominator. No share below the least number of records."""
+    return Markup("".join(_score_cell(score, verdicts) for score in scores))
+
+
+def _score_cell(score: Score, verdicts: Verdicts) -> str:
+    label = PILLAR_TITLES[score.pillar].vi
+    word = verdicts.words[score.tone] if score.share.denominator else NOT_APPLICABLE
+    detail = ""
+    if score.value is not None:
+        shown = numbers.percent(score.value)
+        top, bottom = numbers.vi(score.share.numerator), numbers.vi(score.share.denominator)
+        detail = f"<small>{top} / {bottom}</small>"
+    else:
+        shown = f"n &lt; {verdicts.min_records}" if score.share.denominator else "–"
+    return (
+        f'<td class="cell {score.tone}" data-l="{label}">{mark(score.tone)}<b>{shown}</b>'
+        f"<small>{spans(word.vi, word.en)}</small>{detail}</td>"
+    )

@@ -1,0 +1,63 @@
+"""Writing receipts: what is new or says something new, and nothing else."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from datasach.report.receipt_page import receipt_context
+from datasach.report.receipts import Payload, folder_of
+from datasach.report.render import Renderer
+
+
+def write_receipts(
+    root: Path,
+    groups: dict[tuple[str, str], list[Payload]],
+    names: dict[str, str],
+    as_of: str,
+    renderer: Renderer,
+) -> int:
+    """Write the receipts of every (night, sender) below `root`; `names` tells senders' names.
+
+    Adds `version` and `as_of` to every payload. Returns how many were issued or issued again.
+    Repeat  a second call with the same content writes nothing.
+    """
+    issued = 0
+    for (night, sender), payloads in groups.items():
+        folder = root / night / folder_of(sender)
+        folder.mkdir(parents=True, exist_ok=True)
+        changed = sum(_issue(folder, payload, as_of) for payload in payloads)
+        page = folder / "index.html"
+        if changed or not _made_with(page, renderer.fingerprint):
+            context = receipt_context(night, sender, names.get(sender), payloads)
+            write_text(page, renderer.page("receipt.html.j2", **context))
+        issued += changed
+    return issued
+
+
+def _issue(folder: Path, payload: Payload, as_of: str) -> bool:
+    """Write one receipt if it is new or says something new."""
+    path = folder / f"{payload['receipt']}.json"
+    before: Payload = json.loads(path.read_bytes()) if path.exists() else {}
+    version, since = int(before.pop("version", 0)), str(before.pop("as_of", as_of))
+    changed = before != payload
+    payload["version"] = version + changed
+    payload["as_of"] = as_of if changed else since
+    if changed:
+        write_text(path, json.dumps(payload, ensure_ascii=False, indent=1, sort_keys=True) + "\n")
+    return changed
+
+
+def _made_with(page: Path, fingerprint: str) -> bool:
+    """Was this page made by the templates and words of today?"""
+    if not page.exists():
+        return False
+    with page.open("rb") as handle:
+        return fingerprint.encode() in handle.read(400)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Whole or not at all: a reader never sees half a page."""
+    side = path.with_name(f".{path.name}.part")
+    side.write_text(text, "utf-8")
+    side.replace(path)

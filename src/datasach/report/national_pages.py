@@ -12,6 +12,7 @@ from datasach.report.places import Place, Unit
 from datasach.report.render import say
 from datasach.report.rules_page import worst_groups
 from datasach.report.words import PILLARS, TONES, Tone
+from datasach.spec.contract import Title
 from datasach.spec.rule import PILLAR_TITLES
 
 NIGHTS_DRAWN = 31
@@ -172,7 +173,7 @@ def _place_row(book: Book, place: Place) -> dict[str, Any]:
     tonight = book.country.tonight
     return {
         "place": place,
-        "sent": sum(tonight in u.evenings for u in place.units),
+        "sent": sum(tonight in u.evenings for u in place.units if not u.authority),
         "expected": sum(bool(u.expected) for u in place.units),
         "units": sum(book.has_page(u) for u in place.units),
         "counts": place.counts,
@@ -233,11 +234,11 @@ def database(book: Book, name: str) -> Context:
     }
 
 
-def level_titles(book: Book) -> dict[str, str]:
-    """Code of a facility's level → its Vietnamese name."""
+def level_titles(book: Book) -> dict[str, Title]:
+    """Code of a facility's level → its name."""
     lists = book.night.project.reference("code_lists")
     rows = lists.filter(lists["list"] == "FACILITY_LEVEL").rows(named=True)
-    return {row["code"]: row["label_vi"] for row in rows}
+    return {row["code"]: Title(vi=row["label_vi"], en=row["label_en"]) for row in rows}
 
 
 # -- province --------------------------------------------------------------------------------------
@@ -258,7 +259,7 @@ def province(book: Book, name: str) -> Context:
         ],
         "unsent": [u for u in place.units if not book.has_page(u)],
         "silent": silent_units(book, place.units),
-        "sent": sum(book.country.tonight in u.evenings for u in place.units),
+        "sent": sum(book.country.tonight in u.evenings for u in place.units if not u.authority),
         "expected": sum(bool(u.expected) for u in place.units),
         "counts": place.counts,
         "counts_tonight": total(

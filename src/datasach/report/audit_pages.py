@@ -16,6 +16,7 @@ from datasach.spec.contract import Title
 FACILITIES_SHOWN = 30
 BUCKETS = ((1, 1, "1"), (2, 2, "2"), (3, 5, "3–5"), (6, 10, "6–10"), (11, 10**9, "11+"))
 
+LINK_COUNTS = ("records", "signatures", "edges", "cut_edges", "refused_pairs", "possible_pairs")
 KNOWN_BY = (
     "Có số định danh cá nhân · Personal number",
     "Chỉ có mã số BHXH · Social-insurance number only",
@@ -58,7 +59,7 @@ def _unreconciled(visits: Visits) -> int:
 
 def linkage(book: Book, _: str) -> Context:
     """Counts of people by how they are known; small ones are hidden on the page."""
-    found = book.night.found.get("link", {})
+    counted = book.night.found.get("link", {})
     spread = ", ".join(
         f"count(*) FILTER (WHERE {column} BETWEEN {low} AND {high})"
         for column in ("records", "facilities")
@@ -73,7 +74,7 @@ def linkage(book: Book, _: str) -> Context:
     labels = [label for _, _, label in BUCKETS]
     small = book.words.verdicts.small_cell
     return {
-        "found": found,
+        "found": {name: counted.get(name, 0) for name in LINK_COUNTS},
         "by_records": merge_small(labels, row[:size], small),
         "by_facilities": merge_small(labels, row[size : 2 * size], small),
         "known_by": merge_small(KNOWN_BY, row[-4:-1], small),

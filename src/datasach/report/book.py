@@ -12,9 +12,8 @@ from datasach.report.counts import Counts, total
 from datasach.report.deliveries import Delivery
 from datasach.report.history import History
 from datasach.report.night import Gate, Night
-from datasach.report.places import Country, Unit
+from datasach.report.places import Country, Unit, folder_of
 from datasach.report.quality import Quality, Score
-from datasach.report.receipts import folder_of
 from datasach.report.twice import Channels
 from datasach.report.words import Words
 from datasach.spec.contract import Database, Title

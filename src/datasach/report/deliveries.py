@@ -104,7 +104,7 @@ def receipt_id(sender: str, sha256: str, night: str, again: int = 0) -> str:
     `again` counts further files of the same content by the same sender in the same night.
 
     >>> receipt_id("01001", "ab" * 32, "2025-11-14")
-    'T8J7-N0GE-1J5T'
+    'E4E9-M74T-RHR2'
     """
     text = f"{sender}\n{sha256}\n{night}\n{again or ''}"
     number = int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big") >> 4

@@ -1,8 +1,7 @@
 """Small counts of people are not printed, nor can they be worked out from what is printed.
 
-Two rules. A count of 1 to `small - 1` is hidden (primary). Where that leaves one hidden count in a sum whose total
-is printed, the next smallest is hidden with it (secondary), and where there is no other, the total is
-hidden too and is itself a hidden count one level up.
+A count of 1 to `small - 1` is hidden. Where that leaves one unknown in a sum (the facilities of a place, the
+places of the nation), the next smallest is hidden with it, or the total, until no sum has one unknown.
 
 This concerns the databases of `verdicts.yaml: sensitive`, whose records say something about a person by their
 mere number (HIV, tuberculosis, deaths). Files and rows a facility sent are process counts and are printed.
@@ -27,32 +26,30 @@ def hidden_cells(
     """
     hidden: set[tuple[str, str]] = set()
     for database in databases:
-        counts = {whose: n for (name, whose), n in records.items() if name == database}
-        for place, facilities in members.items():
-            hidden |= {(database, w) for w in _in_sum(counts, facilities, place, set(), small)}
-        places_hidden = {w for name, w in hidden if name == database and w in members}
-        hidden |= {
-            (database, w) for w in _in_sum(counts, list(members), NATION, places_hidden, small)
-        }
+        counts = {whose: n for (name, whose), n in records.items() if name == database and n}
+        sums = [(place, [f for f in found if f in counts]) for place, found in members.items()]
+        sums = [(whole, parts) for whole, parts in sums if parts]
+        sums.append((NATION, [place for place, _ in sums]))
+        hidden |= {(database, whose) for whose in _in_sums(counts, sums, small)}
     return hidden
 
 
-def _in_sum(
-    counts: Mapping[str, int], parts: Sequence[str], whole: str, hidden: set[str], small: int
+def _in_sums(
+    counts: Mapping[str, int], sums: Sequence[tuple[str, list[str]]], small: int
 ) -> set[str]:
-    """Parts of one sum that must be hidden, and the whole where hiding parts is not enough."""
-    known = sorted((n, part) for part in parts if (n := counts.get(part, 0)))
-    found = {part for n, part in known if n < small} | (hidden & {part for _, part in known})
-    if not found:
-        return {whole} if 0 < counts.get(whole, 0) < small else set()
-    for _, part in known:
-        if len(found) >= 2:
-            break
-        found.add(part)
-    if len(found) < 2:
-        # The only part of its sum: the total would tell it.
-        found.add(whole)
-    return found
+    """Hide until no sum has exactly one unknown, for that one could be worked out."""
+    hidden = {whose for whose, n in counts.items() if n < small}
+    settled = False
+    while not settled:
+        settled = True
+        for whole, parts in sums:
+            if len(hidden & {whole, *parts}) != 1:
+                continue
+            others = sorted((counts[part], part) for part in parts if part not in hidden)
+            # The smallest other part; where there is none, the total tells it, or it the total.
+            hidden.add(others[0][1] if others else whole)
+            settled = False
+    return hidden
 
 
 def merge_small(

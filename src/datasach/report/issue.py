@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from datasach.report.places import folder_of
 from datasach.report.receipt_page import receipt_context
-from datasach.report.receipts import Payload, folder_of
+from datasach.report.receipts import Payload
 from datasach.report.render import Renderer
 
 

@@ -211,7 +211,7 @@ def database(book: Book, name: str) -> Context:
             {
                 "table": table,
                 "counts": counts.get(table.id, Counts()),
-                "published": published["tables"].get(table.name, {}),
+                "published": published["tables"].get(table.name, {"rows": 0})["rows"],
             }
             for table in spec.tables.values()
         ],

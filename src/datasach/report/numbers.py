@@ -1,4 +1,4 @@
-"""Numbers and days as people read them: Vietnamese in Vietnamese text, English in English text.
+"""Numbers, days and names as people read them: Vietnamese in Vietnamese text, English in English text.
 
     1234.5   vi 1.234,5    en 1,234.5
     0.9823   vi 98,2 %     en 98.2 %

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from datasach.errors import SpecError
 from datasach.report import audit_pages, facility_page, national_pages, rules_page
 from datasach.report.book import Book, PageContext
-from datasach.report.receipts import folder_of
+from datasach.report.places import folder_of
 from datasach.report.render import Renderer
 from datasach.spec.load import suggestion
 from datasach.spec.page import Page

@@ -7,6 +7,7 @@ construction, and tests hold the printed pages to it.
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from dataclasses import dataclass, field
 
@@ -18,6 +19,14 @@ from datasach.report.words import Tone, Words, worst
 OUTSIDE = "khac"
 """Id of the place of central authorities and of codes no province owns."""
 OPERATING = "hoat_dong"
+SAFE_NAME = re.compile(r"[A-Za-z0-9_-]{1,20}")
+
+
+def folder_of(sender: str) -> str:
+    """A folder name for a sender; odd names (which arrival refuses) get one without their characters."""
+    if SAFE_NAME.fullmatch(sender):
+        return sender
+    return "x-" + sender.encode("utf-8", "backslashreplace").hex()[:16]
 
 
 @dataclass(slots=True)

@@ -9,7 +9,7 @@ from markupsafe import Markup
 
 from datasach.report.cells import spans
 from datasach.report.counts import FATES, Counts, total
-from datasach.report.receipts import folder_of
+from datasach.report.places import folder_of
 from datasach.report.words import TONES, Tone, worst
 
 FULL = 40

@@ -10,7 +10,6 @@ with the next version and the night that changed it. MA_LK and line numbers stan
 
 from __future__ import annotations
 
-import re
 from collections import defaultdict
 from collections.abc import Iterable
 from typing import Any
@@ -23,15 +22,7 @@ from datasach.report.words import Code, Words
 from datasach.spec.rule import Rule
 
 SEVERITY_ORDER = {"stop": 0, "quarantine": 1, "flag": 2}
-SAFE_NAME = re.compile(r"[A-Za-z0-9_-]{1,20}")
 Payload = dict[str, Any]
-
-
-def folder_of(sender: str) -> str:
-    """A folder name for a sender; odd names (which arrival refuses) get one without their characters."""
-    if SAFE_NAME.fullmatch(sender):
-        return sender
-    return "x-" + sender.encode("utf-8", "backslashreplace").hex()[:16]
 
 
 def outcome_of(delivery: Delivery, counts: Counts, flags: int, withheld: frozenset[str]) -> str:
@@ -163,7 +154,9 @@ class Receipts:
     def _reason(self, delivery: Delivery, outcome: str) -> Payload | None:
         """Why a file was not taken, where one code says it all."""
         if delivery.code is not None and delivery.state in ("REJECTED", "DUPLICATE"):
-            return self._code(delivery.code, detail=delivery.detail)
+            # The offer carries the code, the content what was found there.
+            details = (delivery.detail, *(c.facts["detail"] for c in delivery.contents))
+            return self._code(delivery.code, detail=next((d for d in details if d), None))
         if outcome == "rejected" and delivery.contents:
             facts = delivery.contents[0].facts
             return self._code(facts["code"], detail=facts["detail"])

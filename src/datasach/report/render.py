@@ -19,6 +19,7 @@ from markupsafe import Markup
 from datasach.report import cells, charts, numbers
 from datasach.report.cells import spans
 from datasach.report.counts import FATE_TITLES, FATES
+from datasach.report.places import folder_of
 from datasach.report.words import PILLARS, Tone, Words
 from datasach.spec.contract import Title
 from datasach.spec.rule import PILLAR_TITLES
@@ -82,7 +83,7 @@ class Renderer:
         self.fingerprint = _fingerprint(folder, version)
         self._environment.filters.update(
             vi=numbers.vi, pct=numbers.percent, share=numbers.Percent, size=numbers.size, day=numbers.day,
-            short_day=numbers.short_day,
+            short_day=numbers.short_day, page_name=folder_of,
         )  # fmt: skip
         self._environment.globals.update(
             say=say, t=spans, two=two, mark=charts.mark, bar=charts.bar, stack=charts.stack,

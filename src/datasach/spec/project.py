@@ -37,8 +37,10 @@ class Envelope:
     """Tags of other vintages and known misspellings → the field name they mean."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Project:
+    """Compared by identity, so that what is derived from it can be kept for it."""
+
     root: Path
     databases: dict[str, Database]
     sources: dict[str, Source]
@@ -70,6 +72,15 @@ class Project:
 
     def reference(self, name: str) -> pl.DataFrame:
         """A list of `datasets/_reference/`, every column as text, blanks as null."""
+        if name not in self._lists:
+            self._lists[name] = self._read_list(name)
+        return self._lists[name]
+
+    @cached_property
+    def _lists(self) -> dict[str, pl.DataFrame]:
+        return {}
+
+    def _read_list(self, name: str) -> pl.DataFrame:
         folder = self.root / "datasets" / "_reference"
         for path in (folder / f"{name}.csv", folder / f"{name}.csv.gz"):
             if path.is_file():

@@ -81,7 +81,11 @@ def judge(
         json.dumps(
             {
                 "scratch": str(scratch),
-                "tables": [_table(warehouse, project, t, s) for t, s in staged.items() if t in project.tables],
+                "tables": [
+                    _table(warehouse, project, t, s)
+                    for t, s in staged.items()
+                    if t in project.tables and s.rows
+                ],
                 "metrics": _metrics(warehouse, project, not_run),
             }
         ),
@@ -157,15 +161,15 @@ def _expressible(project: Project, rule: Rule, failed: dict[str, int]) -> dict[s
     return check
 
 
-def _metrics(warehouse: Warehouse, project: Project, not_run: list[NotRun]) -> dict[str, list[dict[str, Any]]]:
-    """Per database: the share of every stop rule with its tolerance, rules that did not run, books out of balance."""
+def _metrics(warehouse: Warehouse, project: Project, not_run: list[NotRun]) -> list[dict[str, Any]]:
+    """For every database the share of every stop rule with its tolerance, rules that did not run, books out of balance."""
     shares = {
         (table, rule): failed / tested if tested else 0.0
         for table, rule, tested, failed in warehouse.rows(
             "SELECT table_id, rule, sum(tested), sum(failed) FROM checks.metrics GROUP BY ALL"
         )
     }
-    metrics: dict[str, list[dict[str, Any]]] = {}
+    metrics: list[dict[str, Any]] = []
     for database in project.databases:
         missing = sum(one.table.split(".")[0] == database for one in not_run)
         off = warehouse.value(
@@ -173,15 +177,15 @@ def _metrics(warehouse: Warehouse, project: Project, not_run: list[NotRun]) -> d
             " AND read <> accepted + quarantined + rejected + superseded + duplicate"
         )
         rows = [
-            {"rule": "RULES_NOT_RUN", "value": float(missing), "at_most": 0.0},
-            {"rule": "BOOKS_OFF", "value": float(off), "at_most": 0.0},
+            {"about": database, "rule": "RULES_NOT_RUN", "value": float(missing), "at_most": 0.0},
+            {"about": database, "rule": "BOOKS_OFF", "value": float(off), "at_most": 0.0},
         ]
         rows += [
-            {"rule": f"{r.id} {r.table}", "value": shares.get((r.table, r.id), 0.0), "at_most": r.tolerance}
+            {"about": r.table, "rule": r.id, "value": shares.get((r.table, r.id), 0.0), "at_most": r.tolerance}
             for r in project.rules
             if r.severity == "stop" and r.database == database
         ]
-        metrics[database] = rows
+        metrics += rows
     return metrics
 
 

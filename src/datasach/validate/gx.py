@@ -3,7 +3,7 @@
     python -m datasach.validate.gx        reads one path of a request a line, answers one line per request
 
 A request (JSON) names staged Parquet files with what must be true of them, and the night's rule metrics with
-their tolerances. Two suites per database judge them:
+their tolerances. Suites of two kinds judge them:
 
     published   the Parquet itself, through DuckDB but by GX's own SQL: row count, columns in order, key
                 unique, and the failing rows of every rule GX can express, which must equal our count
@@ -124,21 +124,20 @@ def judge(request: dict[str, Any]) -> dict[str, Any]:
         asset = published.add_table_asset(table["id"], table_name=_view(table))
         batch = asset.add_batch_definition_whole_table("all")
         results += _run(context, f"published {table['id']}", table["id"], batch, expectations(table), {})
-    for database, rows in request["metrics"].items():
-        asset = frames.add_dataframe_asset(f"metrics {database}")
-        batch = asset.add_batch_definition_whole_dataframe("all")
-        wanted = [
-            gxe.ExpectColumnMaxToBeBetween(
-                column="value",
-                max_value=row["at_most"],
-                row_condition=f'rule=="{row["rule"]}"',
-                condition_parser="pandas",
-                meta={"rule": row["rule"], "ours": row["value"]},
-            )
-            for row in rows
-        ]
-        parameters = {"dataframe": pd.DataFrame(rows)}
-        results += _run(context, f"metrics {database}", database, batch, wanted, parameters)
+    rows = [{**row, "name": f"{row['about']} {row['rule']}"} for row in request["metrics"]]
+    asset = frames.add_dataframe_asset("metrics")
+    batch = asset.add_batch_definition_whole_dataframe("all")
+    wanted = [
+        gxe.ExpectColumnMaxToBeBetween(
+            column="value",
+            max_value=row["at_most"],
+            row_condition=f'name=="{row["name"]}"',
+            condition_parser="pandas",
+            meta={"rule": row["rule"], "about": row["about"], "ours": row["value"]},
+        )
+        for row in rows
+    ]
+    results += _run(context, "metrics", "metrics", batch, wanted, {"dataframe": pd.DataFrame(rows)})
     return {"gx": gx.__version__, "results": results}
 
 
@@ -165,7 +164,7 @@ def _plain(about: str, one: dict[str, Any]) -> dict[str, Any]:
     config, result = one["expectation_config"], one.get("result") or {}
     meta = config.get("meta") or {}
     return {
-        "about": about,
+        "about": meta.get("about", about),
         "rule": meta.get("rule"),
         "expectation": config["type"],
         "column": config["kwargs"].get("column"),

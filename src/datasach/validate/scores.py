@@ -15,7 +15,7 @@ import polars as pl
 
 from datasach.spec.project import Project
 from datasach.store.warehouse import Warehouse, sql_name
-from datasach.validate.kinds import check_of
+from datasach.validate.compile import compiled_check
 
 PRIORITY_WEIGHT = 3.0
 SEVERITY_WEIGHT = {"stop": 1.0, "quarantine": 1.0, "flag": 0.3}
@@ -69,7 +69,7 @@ def score(warehouse: Warehouse, project: Project) -> None:
 def _rules(warehouse: Warehouse, project: Project) -> None:
     rows = []
     for rule in project.rules:
-        fields = check_of(project, rule).fields
+        fields = compiled_check(project, rule).fields
         priority = bool(set(fields) & set(project.tables[rule.table].priority))
         rows.append(
             {

@@ -17,7 +17,8 @@ from datasach.spec.contract import Table
 from datasach.spec.project import Project
 from datasach.spec.rule import Rule
 from datasach.store.warehouse import Warehouse, sql_name
-from datasach.validate.kinds import Check, check_of
+from datasach.validate.compile import compiled_check
+from datasach.validate.kinds import Check
 
 JOINS_AT_ONCE = 12
 """Rules with joins are evaluated this many at a time, so that one query's hash tables stay bounded."""
@@ -54,11 +55,13 @@ def validate(
     metrics: list[Metric] = []
     for table in project.tables.values():
         progress(table.id)
+        if not warehouse.value(f"SELECT count(*) FROM current.{sql_name(table.id)}"):
+            continue
         rules = [rule for rule in project.rules if rule.table == table.id]
         plain: list[tuple[Rule, Check]] = []
         joined: list[tuple[Rule, Check]] = []
         for rule in rules:
-            check = check_of(project, rule)
+            check = compiled_check(project, rule)
             (joined if check.joins else plain).append((rule, check))
         groups = [plain] if plain else []
         groups += [joined[i : i + JOINS_AT_ONCE] for i in range(0, len(joined), JOINS_AT_ONCE)]

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest_report import FIRST, GOOD, SECOND, CANARIES, HandmadeNight
+from report_night import CANARIES, FIRST, GOOD, SECOND, HandmadeNight
 
 from datasach.report.counts import FATES
 from datasach.report.deliveries import receipt_id
-from datasach.report.receipts import folder_of
+from datasach.report.places import folder_of
 from datasach.report.site import write_report
 
 
@@ -26,3 +25,120 @@ def receipts(night: HandmadeNight) -> dict[str, dict[str, Any]]:
     paths = (night.layout.root / "receipts").rglob("*.json")
     found = [json.loads(path.read_text("utf-8")) for path in paths]
     return {one["file"]["name"]: one for one in found}
+
+
+def files(night: HandmadeNight) -> dict[str, bytes]:
+    root = night.layout.root / "receipts"
+    return {str(p.relative_to(root)): p.read_bytes() for p in root.rglob("*") if p.is_file()}
+
+
+def test_every_offered_file_has_one_receipt_in_its_senders_folder(written: HandmadeNight) -> None:
+    assert set(receipts(written)) == {"good.xml", "broken.xml", "two.zip", "good-again.xml", "books.csv", "../sender/x.csv"}
+    folder = written.layout.root / "receipts" / FIRST / "01001"
+    assert len(list(folder.glob("*.json"))) == 2
+    assert (folder / "index.html").is_file()
+
+
+def test_the_counts_of_every_receipt_add_up(written: HandmadeNight) -> None:
+    for name, one in receipts(written).items():
+        assert one["counts"]["read"] == sum(one["counts"][fate] for fate in FATES), name
+        for table in one["tables"]:
+            assert table["read"] == sum(table[fate] for fate in FATES), name
+
+
+def test_the_sum_of_receipts_is_the_books_and_what_was_sent_again(written: HandmadeNight) -> None:
+    books = written.warehouse.value("SELECT sum(read) FROM checks.books")
+    again = receipts(written)["good-again.xml"]["counts"]["read"]
+    assert sum(one["counts"]["read"] for one in receipts(written).values()) == books + again
+
+
+def test_a_rejected_file_says_why_where_and_what_to_do(written: HandmadeNight) -> None:
+    one = receipts(written)["broken.xml"]
+    assert one["outcome"]["id"] == "rejected"
+    assert one["reason"]["code"] == "XML_SYNTAX"
+    assert one["reason"]["detail"] == "line 3, column 9"
+    assert one["reason"]["fix"]["vi"] and one["next"]["vi"]
+
+
+def test_a_file_sent_again_points_to_its_first_receipt_and_counts_only_duplicates(written: HandmadeNight) -> None:
+    again = receipts(written)["good-again.xml"]
+    assert again["outcome"]["id"] == "duplicate"
+    assert again["duplicate_of"]["receipt"] == receipts(written)["good.xml"]["receipt"]
+    assert again["counts"]["duplicate"] == again["counts"]["read"] == 50
+
+
+def test_an_archive_names_its_members_and_adds_their_rows(written: HandmadeNight) -> None:
+    one = receipts(written)["two.zip"]
+    assert [m["name"] for m in one["file"]["members"]] == ["held.xml", "old.xml"]
+    assert one["counts"] == {"read": 14, "accepted": 0, "quarantined": 8, "rejected": 0, "superseded": 5, "duplicate": 1}
+    assert one["outcome"]["id"] == "held"
+
+
+def test_lines_held_with_their_record_count_for_the_records_rule(written: HandmadeNight) -> None:
+    (finding,) = receipts(written)["two.zip"]["findings"]
+    assert (finding["count"], finding["held"]) == (2, 8)
+    assert finding["places"] == [{"ma_lk": "LK001", "row": 1}, {"ma_lk": "LK002", "row": 2}]
+    assert receipts(written)["two.zip"]["held_with_parent"] == 6
+
+
+def test_a_key_that_may_be_a_persons_number_is_not_a_place(written: HandmadeNight) -> None:
+    findings = {f["rule"]: f for f in receipts(written)["books.csv"]["findings"]}
+    assert findings["BOK-901"]["count"] == 25
+    assert len(findings["BOK-901"]["places"]) == 20
+    assert all(set(place) <= {"line", "row"} for place in findings["BOK-901"]["places"])
+
+
+def test_tolerated_faults_are_notes_and_refused_parts_are_rejects(written: HandmadeNight) -> None:
+    one = receipts(written)["good.xml"]
+    assert [note["code"] for note in one["notes"]] == ["BOM", "COUNT_MISMATCH", "PART_NESTED"]
+    assert [(r["code"], r["rows"], r["places"]) for r in one["rejects"]] == [("PART_BASE64", 1, [{"unit": 7}])]
+    assert one["units"] == {"said": 25, "read": 20}
+
+
+def test_a_second_report_writes_no_receipt_anew(written: HandmadeNight) -> None:
+    before = files(written)
+    assert write_report(written, lambda _: None)["issued"] == 0
+    assert files(written) == before
+
+
+def test_a_receipt_whose_rows_were_superseded_is_issued_again_under_its_id(written: HandmadeNight) -> None:
+    before = receipts(written)["good.xml"]
+    written.warehouse.execute(
+        f"UPDATE checks.books SET accepted = 0, superseded = accepted WHERE _file = '{GOOD[:16]}' AND table_id = 'kcb_emr.visit'"
+    )
+    assert write_report(written, lambda _: None)["issued"] == 1
+    after = receipts(written)["good.xml"]
+    assert (before["version"], after["version"]) == (1, 2)
+    assert before["receipt"] == after["receipt"]
+    assert after["counts"]["superseded"] == 20
+    page = (written.layout.root / "receipts" / FIRST / "01001" / "index.html").read_text("utf-8")
+    assert "bản 2" in page
+
+
+def test_rows_of_a_withheld_database_wait_at_the_gate(night: HandmadeNight) -> None:
+    night.carried["verdicts"].withheld = {"kcb_emr": "kcb_emr.visit: VIS-901 does not hold"}
+    write_report(night, lambda _: None)
+    assert receipts(night)["good.xml"]["outcome"]["id"] == "waiting_gate"
+
+
+def test_no_receipt_holds_anything_of_a_person(written: HandmadeNight) -> None:
+    for name, content in files(written).items():
+        for canary in CANARIES:
+            assert canary not in content.decode(), name
+
+
+def test_what_a_sender_wrote_is_escaped(written: HandmadeNight) -> None:
+    page = (written.layout.root / "receipts" / FIRST / "01001" / "index.html").read_text("utf-8")
+    assert "<b>A</b>" not in page and "&lt;b&gt;A&lt;/b&gt;" in page
+
+
+def test_a_folder_name_cannot_climb() -> None:
+    assert folder_of("01001") == "01001"
+    odd = folder_of("no such/../sender")
+    assert odd.startswith("x-") and "/" not in odd and "." not in odd
+
+
+def test_the_same_file_twice_in_a_night_gets_two_numbers() -> None:
+    first, second = (receipt_id("01001", GOOD, SECOND, again) for again in (0, 1))
+    assert first != second
+    assert len(first) == 14 and not set("ILOU") & set(first)

@@ -55,7 +55,10 @@ def build(inbox: Path, hoso: int) -> float:
     folder.mkdir(parents=True)
     size = 0
     for start in range(0, hoso, PER_FILE):
-        body = "".join(renamed(units[n % len(units)], f"BM{n:09d}") for n in range(start, min(hoso, start + PER_FILE)))
+        body = "".join(
+            renamed(units[n % len(units)], f"BM{n:09d}")
+            for n in range(start, min(hoso, start + PER_FILE))
+        )
         count = min(PER_FILE, hoso - start)
         text = (
             '<?xml version="1.0" encoding="utf-8"?><GIAMDINHHS><THONGTINDONVI><MACSKCB>79001</MACSKCB></THONGTINDONVI>'
@@ -115,11 +118,17 @@ def _straightforward(inbox: Path, out: Path | None) -> dict[str, float]:
                 for part in unit:
                     root = etree.fromstring(base64.b64decode(part[1].text))
                     leaves = [e for e in root.iter() if len(e) and not len(e[0])]
-                    tables.setdefault(part[0].text, []).extend({c.tag: c.text for c in e} for e in leaves)
+                    tables.setdefault(part[0].text, []).extend(
+                        {c.tag: c.text for c in e} for e in leaves
+                    )
             if out is not None:
                 for name, rows in tables.items():
                     out.mkdir(parents=True, exist_ok=True)
-                    pq.write_table(pa.Table.from_pylist(rows), out / f"{path.stem}-{name}.parquet", compression="zstd")
+                    pq.write_table(
+                        pa.Table.from_pylist(rows),
+                        out / f"{path.stem}-{name}.parquet",
+                        compression="zstd",
+                    )
         return count
 
     return timed(work)
@@ -129,7 +138,9 @@ def measure_extract(inbox: Path, out: Path) -> dict[str, float]:
     from datasach.extract.extract import extract
 
     project, layout, batches = _prepare(inbox, out)
-    return timed(lambda: sum(f.units_read or 0 for b in batches for f in extract(project, layout, b).files))
+    return timed(
+        lambda: sum(f.units_read or 0 for b in batches for f in extract(project, layout, b).files)
+    )
 
 
 def measure_typed(inbox: Path, out: Path) -> dict[str, float]:
@@ -147,7 +158,9 @@ def _typed(project, layout, batches, done) -> int:  # type: ignore[no-untyped-de
     for batch, result in zip(batches, done, strict=True):
         channel = project.sources[batch.source].channel
         facts = {
-            f.file: FileFacts(f.file, batch.night, "79001", channel, batch.source, f.facility, f.declared_on)
+            f.file: FileFacts(
+                f.file, batch.night, "79001", channel, batch.source, f.facility, f.declared_on
+            )
             for f in result.files
         }
         standardise(project, layout, batch.id, facts)
@@ -188,7 +201,8 @@ def timed(work: Callable[[], int]) -> dict[str, float]:
     count = work()
     cpu, seconds = _cpu() - before, time.perf_counter() - wall
     peak = max(
-        resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
+        resource.getrusage(resource.RUSAGE_SELF).ru_maxrss,
+        resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss,
     )
     return {"hoso": count, "cpu": cpu, "wall": seconds, "peak_mb": peak / 1024}
 
@@ -208,10 +222,16 @@ MEASURES = {
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--hoso", type=int, default=4_000)
-    parser.add_argument("--large", type=int, default=0, help="also `both` and `night` at this many HOSO, for memory")
-    parser.add_argument("--one", nargs=3, metavar=("MEASURE", "INBOX", "OUT"), help=argparse.SUPPRESS)
+    parser.add_argument(
+        "--large", type=int, default=0, help="also `both` and `night` at this many HOSO, for memory"
+    )
+    parser.add_argument(
+        "--one", nargs=3, metavar=("MEASURE", "INBOX", "OUT"), help=argparse.SUPPRESS
+    )
     args = parser.parse_args()
     if args.one:
         name, inbox, out = args.one
@@ -223,10 +243,21 @@ def main() -> None:
         scratch = Path(tempfile.mkdtemp(prefix="datasach-benchmark-"))
         try:
             size = build(scratch / "inbox", hoso)
-            print(f"\n{hoso:,} HOSO, {size:.1f} kB each\n{'':10}{'HOSO/CPU-s':>12}{'CPU-s':>9}{'wall s':>9}{'peak MB':>9}")
+            print(
+                f"\n{hoso:,} HOSO, {size:.1f} kB each\n{'':10}{'HOSO/CPU-s':>12}{'CPU-s':>9}{'wall s':>9}{'peak MB':>9}"
+            )
             for name in names:
-                command = [sys.executable, __file__, "--one", name, str(scratch / "inbox"), str(scratch / name)]
-                found = json.loads(subprocess.run(command, capture_output=True, check=True, text=True).stdout)
+                command = [
+                    sys.executable,
+                    __file__,
+                    "--one",
+                    name,
+                    str(scratch / "inbox"),
+                    str(scratch / name),
+                ]
+                found = json.loads(
+                    subprocess.run(command, capture_output=True, check=True, text=True).stdout
+                )
                 print(
                     f"{name:10}{found['hoso'] / found['cpu']:12,.0f}{found['cpu']:9.1f}{found['wall']:9.1f}{found['peak_mb']:9.0f}"
                 )

@@ -37,7 +37,9 @@ def visit_xml(gap: str = "", **changes: str) -> str:
 
 
 def services_xml(*rows: dict[str, str]) -> str:
-    inner = "".join(f"<CHI_TIET_DVKT>{cells({**SERVICE, **row})}</CHI_TIET_DVKT>" for row in rows or ({},))
+    inner = "".join(
+        f"<CHI_TIET_DVKT>{cells({**SERVICE, **row})}</CHI_TIET_DVKT>" for row in rows or ({},)
+    )
     return f"<CHITIEU_CHITIET_DVKT_VTYT><DSACH_CHI_TIET_DVKT>{inner}</DSACH_CHI_TIET_DVKT></CHITIEU_CHITIET_DVKT_VTYT>"
 
 
@@ -57,7 +59,9 @@ def envelope(
     said: int | None = None, pack: Pack = b64,
 ) -> str:  # fmt: skip
     """An envelope of units, each a list of (table, inner document)."""
-    hoso = "".join("<HOSO>" + "".join(part(t, d, pack) for t, d in unit) + "</HOSO>" for unit in units)
+    hoso = "".join(
+        "<HOSO>" + "".join(part(t, d, pack) for t, d in unit) + "</HOSO>" for unit in units
+    )
     return (
         '<?xml version="1.0" encoding="utf-8"?>'
         f"<GIAMDINHHS><THONGTINDONVI><MACSKCB>{facility}</MACSKCB></THONGTINDONVI><THONGTINHOSO>"

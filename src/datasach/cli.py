@@ -41,8 +41,15 @@ def main() -> None:
 @main.command()
 @project_option
 @click.option("--inbox", required=True, type=click.Path(file_okay=False, path_type=Path))
-@click.option("--night", required=True, type=night_type, help="Take everything up to this night (YYYY-MM-DD).")
-@click.option("--out", required=True, type=click.Path(file_okay=False, path_type=Path), help="Warehouse folder.")
+@click.option(
+    "--night", required=True, type=night_type, help="Take everything up to this night (YYYY-MM-DD)."
+)
+@click.option(
+    "--out",
+    required=True,
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Warehouse folder.",
+)
 @click.option("--quiet", is_flag=True, help="No progress display.")
 def run(root: Path | None, inbox: Path, night: Any, out: Path, quiet: bool) -> None:
     """Run one night: read the inbox, clean, link, check, publish and report."""
@@ -77,18 +84,30 @@ def show_plan() -> None:
     from datasach.pipeline.plan import plan
 
     for step in plan():
-        click.echo(f"{step.name:12} {step.title.vi} · {step.title.en}" + ("   [shards]" if step.shards else ""))
+        click.echo(
+            f"{step.name:12} {step.title.vi} · {step.title.en}"
+            + ("   [shards]" if step.shards else "")
+        )
 
 
 @main.command()
 @project_option
-@click.option("--out", type=click.Path(file_okay=False, path_type=Path), default=Path("demo"), show_default=True)
+@click.option(
+    "--out",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=Path("demo"),
+    show_default=True,
+)
 @click.option("--seed", default=1, show_default=True)
 @click.option("--facilities", default=12, show_default=True)
 @click.option("--nights", default=3, show_default=True)
-@click.option("--visits", default=250, show_default=True, help="Visits a night, over all facilities.")
+@click.option(
+    "--visits", default=250, show_default=True, help="Visits a night, over all facilities."
+)
 @click.option("--quiet", is_flag=True, help="No progress display.")
-def demo(root: Path | None, out: Path, seed: int, facilities: int, nights: int, visits: int, quiet: bool) -> None:
+def demo(
+    root: Path | None, out: Path, seed: int, facilities: int, nights: int, visits: int, quiet: bool
+) -> None:
     """Invent nights of extracts and run them. All people in them are invented."""
     from datasach.pipeline.demo import run_demo
     from datasach.pipeline.summary import summary
@@ -104,7 +123,9 @@ def demo(root: Path | None, out: Path, seed: int, facilities: int, nights: int, 
 @main.command()
 @project_option
 @click.option("--out", required=True, type=click.Path(file_okay=False, exists=True, path_type=Path))
-@click.option("--values", is_flag=True, help="Show source and new values (restricted: a person's data).")
+@click.option(
+    "--values", is_flag=True, help="Show source and new values (restricted: a person's data)."
+)
 @click.argument("record")
 def explain(root: Path | None, out: Path, record: str, values: bool) -> None:
     """Walk one record from its file to the published row, or to why it was held.
@@ -139,5 +160,3 @@ def _progress(quiet: bool) -> Any:
     from datasach.runners.progress import shown
 
     return shown(quiet)
-
-

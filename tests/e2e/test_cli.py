@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from tests.conftest import ROOT
 from tests.envelopes import envelope, simple_visit
 
@@ -31,7 +32,9 @@ def test_a_mistake_in_a_declaration_has_its_own_exit_code(tmp_path: Path) -> Non
 
 
 def test_an_inbox_that_is_not_there_is_said_so(tmp_path: Path) -> None:
-    done = datasach("run", "--inbox", tmp_path / "no", "--night", "2026-03-02", "--out", tmp_path / "out")
+    done = datasach(
+        "run", "--inbox", tmp_path / "no", "--night", "2026-03-02", "--out", tmp_path / "out"
+    )
     assert (done.returncode, "no inbox folder" in done.stderr) == (10, True)
 
 
@@ -40,7 +43,17 @@ def ran(tmp_path: Path) -> Path:
     folder = tmp_path / "inbox/2026-03-02/79001"
     folder.mkdir(parents=True)
     (folder / "DPDL_1.xml").write_bytes(envelope([simple_visit()]).encode())
-    done = datasach("run", "--project", ".", "--inbox", tmp_path / "inbox", "--night", "2026-03-02", "--out", tmp_path / "out")
+    done = datasach(
+        "run",
+        "--project",
+        ".",
+        "--inbox",
+        tmp_path / "inbox",
+        "--night",
+        "2026-03-02",
+        "--out",
+        tmp_path / "out",
+    )
     assert done.returncode == 0, done.stderr
     assert "report " in done.stdout
     return tmp_path / "out"

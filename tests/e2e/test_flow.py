@@ -7,17 +7,21 @@ from datetime import date
 from pathlib import Path
 
 import pytest
-from tests.conftest import ROOT, Invented
 
 from datasach.runners.launch import run_flow
+from tests.conftest import ROOT, Invented
 
 
 def content(out: Path) -> str:
-    return str(json.loads((out / "published/latest/manifest.json").read_text("utf-8"))["content_sha256"])
+    return str(
+        json.loads((out / "published/latest/manifest.json").read_text("utf-8"))["content_sha256"]
+    )
 
 
 @pytest.mark.slow
-def test_the_flow_gives_the_same_bytes_as_the_local_runner(three_nights: Invented, tmp_path: Path) -> None:
+def test_the_flow_gives_the_same_bytes_as_the_local_runner(
+    three_nights: Invented, tmp_path: Path
+) -> None:
     out = tmp_path / "by_prefect"
     assert run_flow(ROOT, three_nights.inbox, out, date(2026, 3, 4)) == 0
     assert content(out) == content(three_nights.out)

@@ -85,7 +85,11 @@ def test_only_settings_reads_the_environment_and_the_clock() -> None:
         text = path.read_text("utf-8")
         if here in ("settings.py", "validate/gx.py"):
             continue
-        broken += [f"{here}: {word}" for word in ("os.environ", "datetime.now(", "date.today(") if word in text]
+        broken += [
+            f"{here}: {word}"
+            for word in ("os.environ", "datetime.now(", "date.today(")
+            if word in text
+        ]
     assert broken == []
 
 

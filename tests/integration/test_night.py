@@ -11,11 +11,11 @@ from pathlib import Path
 
 import duckdb
 import pytest
-from tests.envelopes import envelope, simple_visit
 
 from datasach.runners.local import Outcome, run_night
 from datasach.spec.project import Project
 from datasach.store.ledger import Ledger
+from tests.envelopes import envelope, simple_visit
 
 NIGHT = date(2026, 3, 2)
 Deliver = Callable[[str, str, str, bytes], Path]
@@ -39,12 +39,17 @@ def published(tmp_path: Path, database: str, table: str) -> list[dict[str, objec
 def states(tmp_path: Path) -> dict[str, tuple[str, str | None]]:
     """Path of every offered file → its state and code."""
     ledger = Ledger(tmp_path / "out/state/ledger.sqlite", "test")
-    found = {r["path"]: (r["state"], r["code"]) for r in ledger.rows("SELECT path, state, code FROM offers")}
+    found = {
+        r["path"]: (r["state"], r["code"])
+        for r in ledger.rows("SELECT path, state, code FROM offers")
+    }
     ledger.close()
     return found
 
 
-def test_a_visit_is_published_with_its_person_and_what_was_standardised(run, deliver: Deliver, tmp_path: Path) -> None:
+def test_a_visit_is_published_with_its_person_and_what_was_standardised(
+    run, deliver: Deliver, tmp_path: Path
+) -> None:
     run(deliver("2026-03-02", "79001", "DPDL_1.xml", VISIT))
     (visit,) = published(tmp_path, "kcb_emr", "visit")
     assert visit["full_name"] == "Nguyễn Văn Hòa"
@@ -55,7 +60,9 @@ def test_a_visit_is_published_with_its_person_and_what_was_standardised(run, del
     assert line["person_id"] == visit["person_id"]
 
 
-def test_the_same_bytes_under_another_name_are_a_duplicate(run, deliver: Deliver, tmp_path: Path) -> None:
+def test_the_same_bytes_under_another_name_are_a_duplicate(
+    run, deliver: Deliver, tmp_path: Path
+) -> None:
     deliver("2026-03-02", "79001", "DPDL_1.xml", VISIT)
     run(deliver("2026-03-02", "79001", "DPDL_again.xml", VISIT))
     assert states(tmp_path) == {
@@ -64,11 +71,17 @@ def test_the_same_bytes_under_another_name_are_a_duplicate(run, deliver: Deliver
     }
 
 
-def test_the_same_bytes_in_the_other_channel_are_the_other_channels_copy(run, deliver: Deliver, tmp_path: Path) -> None:
+def test_the_same_bytes_in_the_other_channel_are_the_other_channels_copy(
+    run, deliver: Deliver, tmp_path: Path
+) -> None:
     deliver("2026-03-02", "79001", "DPDL_1.xml", VISIT)
     outcome = run(deliver("2026-03-02", "79001", "BHXH_1.xml", VISIT))
     assert outcome.found["reconcile"] == {"identical": 1}
-    assert len(published(tmp_path, "kcb_emr", "visit")) == len(published(tmp_path, "bhyt_claims", "claim")) == 1
+    assert (
+        len(published(tmp_path, "kcb_emr", "visit"))
+        == len(published(tmp_path, "bhyt_claims", "claim"))
+        == 1
+    )
 
 
 def test_a_zip_of_a_known_file_brings_nothing_new(run, deliver: Deliver, tmp_path: Path) -> None:
@@ -80,7 +93,9 @@ def test_a_zip_of_a_known_file_brings_nothing_new(run, deliver: Deliver, tmp_pat
     assert states(tmp_path)["79001/DPDL_2.zip"] == ("DUPLICATE", "SAME_CONTENT")
 
 
-def test_a_correction_is_a_new_version_and_the_old_one_stays(run, deliver: Deliver, tmp_path: Path) -> None:
+def test_a_correction_is_a_new_version_and_the_old_one_stays(
+    run, deliver: Deliver, tmp_path: Path
+) -> None:
     deliver("2026-03-02", "79001", "DPDL_1.xml", VISIT)
     corrected = envelope([simple_visit(MA_BENH_CHINH="G43.9")], made_on="20260303").encode()
     run(deliver("2026-03-03", "79001", "DPDL_2.xml", corrected), date(2026, 3, 3))
@@ -88,7 +103,9 @@ def test_a_correction_is_a_new_version_and_the_old_one_stays(run, deliver: Deliv
     assert states(tmp_path)["79001/DPDL_1.xml"][0] == "SUPERSEDED"
 
 
-def test_the_older_version_arriving_late_does_not_win(run, deliver: Deliver, tmp_path: Path) -> None:
+def test_the_older_version_arriving_late_does_not_win(
+    run, deliver: Deliver, tmp_path: Path
+) -> None:
     corrected = envelope([simple_visit(MA_BENH_CHINH="G43.9")], made_on="20260302").encode()
     older = envelope([simple_visit()], made_on="20260301").encode()
     deliver("2026-03-02", "79001", "DPDL_2.xml", corrected)
@@ -96,7 +113,9 @@ def test_the_older_version_arriving_late_does_not_win(run, deliver: Deliver, tmp
     assert [v["ma_benh_chinh"] for v in published(tmp_path, "kcb_emr", "visit")] == ["G43.9"]
 
 
-def test_the_same_content_sent_again_in_another_form_is_a_duplicate_not_a_version(run, deliver: Deliver, tmp_path: Path) -> None:
+def test_the_same_content_sent_again_in_another_form_is_a_duplicate_not_a_version(
+    run, deliver: Deliver, tmp_path: Path
+) -> None:
     deliver("2026-03-02", "79001", "DPDL_1.xml", VISIT)
     run(deliver("2026-03-02", "79001", "DPDL_bom.xml", b"\xef\xbb\xbf" + VISIT))
     books = duckdb.sql(
@@ -116,7 +135,9 @@ def test_a_facility_cannot_speak_for_another(run, deliver: Deliver, tmp_path: Pa
     assert [v["ma_benh_chinh"] for v in published(tmp_path, "kcb_emr", "visit")] == ["R51"]
 
 
-def test_a_refused_copy_at_a_strangers_does_not_shadow_the_senders_own_file(run, deliver: Deliver, tmp_path: Path) -> None:
+def test_a_refused_copy_at_a_strangers_does_not_shadow_the_senders_own_file(
+    run, deliver: Deliver, tmp_path: Path
+) -> None:
     deliver("2026-03-02", "24001", "DPDL_stolen.xml", VISIT)
     run(deliver("2026-03-02", "79001", "DPDL_own.xml", VISIT))
     assert states(tmp_path)["79001/DPDL_own.xml"][0] == "PUBLISHED"
@@ -140,7 +161,9 @@ def test_one_bad_file_does_not_stop_the_night(run, deliver: Deliver, tmp_path: P
     }
 
 
-def test_a_table_nobody_named_is_known_by_its_headings(run, deliver: Deliver, tmp_path: Path) -> None:
+def test_a_table_nobody_named_is_known_by_its_headings(
+    run, deliver: Deliver, tmp_path: Path
+) -> None:
     extract = (
         "Mã mũi tiêm,Họ tên trẻ,Ngày sinh,Giới tính,Số CCCD,Mã thẻ BHYT,Họ tên mẹ,CCCD mẹ,SĐT,Mã tỉnh,Mã xã,"
         "ma_vac_xin,ten_vac_xin,so_lo,mui_thu,ngay_tiem,vi_tri,ma_cskcb,phan_ung\n"
@@ -148,7 +171,11 @@ def test_a_table_nobody_named_is_known_by_its_headings(run, deliver: Deliver, tm
     )
     run(deliver("2026-03-02", "79001", "xuat_du_lieu.csv", extract.encode()))
     (dose,) = published(tmp_path, "immunization", "dose")
-    assert (dose["full_name"], str(dose["born_on"]), dose["sex"]) == ("Lê Thị An", "2026-02-01", "2")
+    assert (dose["full_name"], str(dose["born_on"]), dose["sex"]) == (
+        "Lê Thị An",
+        "2026-02-01",
+        "2",
+    )
 
 
 def test_two_runs_at_once_are_one_too_many(run, deliver: Deliver, tmp_path: Path) -> None:

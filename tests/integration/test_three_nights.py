@@ -7,10 +7,10 @@ import sqlite3
 from pathlib import Path
 
 import duckdb
-from tests.conftest import NIGHTS, Invented
 
 from datasach.runners.local import run_night
 from datasach.spec.project import Project
+from tests.conftest import NIGHTS, Invented
 
 
 def content_of(out: Path) -> dict[str, str]:
@@ -52,7 +52,9 @@ def test_the_books_count_every_file_that_was_read(three_nights: Invented) -> Non
     assert ledger.execute("SELECT count(*) FROM offers").fetchone() == (offered,)
 
 
-def test_accepted_rows_are_exactly_the_published_rows(three_nights: Invented, project: Project) -> None:
+def test_accepted_rows_are_exactly_the_published_rows(
+    three_nights: Invented, project: Project
+) -> None:
     latest = three_nights.out / "published/latest"
     for table_id, accepted in duckdb.sql(
         f"SELECT table_id, sum(accepted) FROM '{three_nights.out}/state/results/checks.books.parquet' GROUP BY 1"
@@ -61,17 +63,26 @@ def test_accepted_rows_are_exactly_the_published_rows(three_nights: Invented, pr
             assert accepted == 0, table_id
             continue
         database, table = table_id.split(".")
-        assert duckdb.sql(f"SELECT count(*) FROM '{latest}/{database}/{table}.parquet'").fetchone() == (accepted,)
+        assert duckdb.sql(
+            f"SELECT count(*) FROM '{latest}/{database}/{table}.parquet'"
+        ).fetchone() == (accepted,)
 
 
 def test_no_record_is_published_twice(three_nights: Invented, project: Project) -> None:
     latest = three_nights.out / "published/latest"
     for table in project.tables.values():
         path = latest / table.database / f"{table.name}.parquet"
-        total, places = duckdb.sql(f"SELECT count(*), count(DISTINCT (_file, _row)) FROM '{path}'").fetchone()
+        total, places = duckdb.sql(
+            f"SELECT count(*), count(DISTINCT (_file, _row)) FROM '{path}'"
+        ).fetchone()
         assert total == places, table.id
         if table.fields_from in ("XML0", "XML1"):
-            assert total == duckdb.sql(f"SELECT count(DISTINCT (_facility, ma_lk)) FROM '{path}'").fetchone()[0]
+            assert (
+                total
+                == duckdb.sql(
+                    f"SELECT count(DISTINCT (_facility, ma_lk)) FROM '{path}'"
+                ).fetchone()[0]
+            )
 
 
 def test_running_a_night_again_changes_nothing(
@@ -79,11 +90,20 @@ def test_running_a_night_again_changes_nothing(
 ) -> None:
     out = copy_of(three_nights.out)
     before = content_of(out), sorted(p.name for p in (out / "published").iterdir())
-    events = sqlite3.connect(out / "state/ledger.sqlite").execute("SELECT count(*) FROM events").fetchone()
+    events = (
+        sqlite3.connect(out / "state/ledger.sqlite")
+        .execute("SELECT count(*) FROM events")
+        .fetchone()
+    )
     again = run_night(project, three_nights.inbox, out, NIGHTS[-1])
     assert not again.is_new
     assert (content_of(out), sorted(p.name for p in (out / "published").iterdir())) == before
-    assert sqlite3.connect(out / "state/ledger.sqlite").execute("SELECT count(*) FROM events").fetchone() == events
+    assert (
+        sqlite3.connect(out / "state/ledger.sqlite")
+        .execute("SELECT count(*) FROM events")
+        .fetchone()
+        == events
+    )
 
 
 def test_nights_in_order_give_the_same_bytes_as_all_of_them_at_once(

@@ -8,11 +8,11 @@ from datetime import date
 from pathlib import Path
 
 import duckdb
-from tests.envelopes import SERVICE, VISIT, envelope, simple_visit
-from tests.unit.extract.test_envelope import HABITS
 
 from datasach.runners.local import run_night
 from datasach.spec.project import Project
+from tests.envelopes import SERVICE, VISIT, envelope, simple_visit
+from tests.unit.extract.test_envelope import HABITS
 
 
 def test_every_habit_of_every_vendor_is_published(project: Project, tmp_path: Path) -> None:
@@ -54,7 +54,9 @@ def _for(facility: str, habit: str) -> bytes:
     return (b"\xef\xbb\xbf" if habit == "utf8_with_bom" else b"") + text.encode()
 
 
-def test_tables_under_strange_names_in_strange_encodings_are_recognised(project: Project, tmp_path: Path) -> None:
+def test_tables_under_strange_names_in_strange_encodings_are_recognised(
+    project: Project, tmp_path: Path
+) -> None:
     folder = tmp_path / "inbox/2026-03-02/79001"
     folder.mkdir(parents=True)
     headings = [field.name for field in project.tables["births_deaths.death"].fields]
@@ -63,7 +65,12 @@ def test_tables_under_strange_names_in_strange_encodings_are_recognised(project:
         "gioi_tinh": "Nam", "thoi_diem_tu_vong": "02/03/2026 05:10", "nguyen_nhan_truc_tiep": "I21",
         "nguyen_nhan_goc": "I25", "ngay_ct": "02/03/2026",
     }  # fmt: skip
-    rows = "\t".join(h.upper() for h in headings) + "\n" + "\t".join(values[h] for h in headings) + "\n"
+    rows = (
+        "\t".join(h.upper() for h in headings)
+        + "\n"
+        + "\t".join(values[h] for h in headings)
+        + "\n"
+    )
     (folder / "dulieu_cuoi_ngay.txt").write_bytes(rows.encode("utf-16"))
     prescriptions = [
         {**{f.name: None for f in project.tables["eprescription.prescription"].fields},
@@ -73,9 +80,15 @@ def test_tables_under_strange_names_in_strange_encodings_are_recognised(project:
     (folder / "export (1).dat").write_text(json.dumps(prescriptions), "utf-8")
     run_night(project, tmp_path / "inbox", tmp_path / "out", date(2026, 3, 2))
     latest = tmp_path / "out/published/latest"
-    held = duckdb.sql(f"SELECT table_id, count(*) FROM '{tmp_path}/out/state/results/checks.held.parquet' GROUP BY 1").fetchall()
-    deaths = duckdb.sql(f"SELECT count(*) FROM '{latest}/births_deaths/death.parquet'").fetchone()[0]
-    scripts = duckdb.sql(f"SELECT count(*) FROM '{latest}/eprescription/prescription.parquet'").fetchone()[0]
+    held = duckdb.sql(
+        f"SELECT table_id, count(*) FROM '{tmp_path}/out/state/results/checks.held.parquet' GROUP BY 1"
+    ).fetchall()
+    deaths = duckdb.sql(f"SELECT count(*) FROM '{latest}/births_deaths/death.parquet'").fetchone()[
+        0
+    ]
+    scripts = duckdb.sql(
+        f"SELECT count(*) FROM '{latest}/eprescription/prescription.parquet'"
+    ).fetchone()[0]
     assert deaths + dict(held).get("births_deaths.death", 0) == 1
     assert scripts + dict(held).get("eprescription.prescription", 0) == 1
 

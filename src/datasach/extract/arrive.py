@@ -151,7 +151,9 @@ def _open(project: Project, layout: Layout, ledger: Ledger, number: int, offer: 
     try:
         # The whole archive first: one that breaks off in the middle enters nothing.
         for member, sha256, size, head in list(_contents(landed, kind, offer)):
-            source = _source_of(project, member or offer.path, head, landed if kind == "plain" else None)
+            source = _source_of(
+                project, member or offer.path, head, landed if kind == "plain" else None
+            )
             channel = source.channel if source else None
             file = file_id(sha256, channel, offer.sender)
             known = ledger.offer_of(file)
@@ -175,7 +177,9 @@ def _open(project: Project, layout: Layout, ledger: Ledger, number: int, offer: 
         ledger.move_offer(number, "DUPLICATE", "SAME_CONTENT", duplicate_of=first)
 
 
-def _contents(landed: Path, kind: str, offer: Offer) -> Iterator[tuple[str | None, str, int, bytes]]:
+def _contents(
+    landed: Path, kind: str, offer: Offer
+) -> Iterator[tuple[str | None, str, int, bytes]]:
     """(member, SHA-256, size, first bytes) of each content of a landed file."""
     if kind == "plain":
         with landed.open("rb") as handle:
@@ -237,7 +241,16 @@ def waiting(project: Project, layout: Layout, ledger: Ledger) -> list[Batch]:
         kind = "plain" if row["member"] is None and row["sha256"] == row["offer_sha"] else ""
         kind = kind or archives.kind_of(landed)
         group.append(
-            FileRef(row["file"], row["sha256"], landed, kind, row["member"], row["sender"], this[0], row["size"])
+            FileRef(
+                row["file"],
+                row["sha256"],
+                landed,
+                kind,
+                row["member"],
+                row["sender"],
+                this[0],
+                row["size"],
+            )
         )
         weight += int(row["size"])
     if group and key:

@@ -181,7 +181,10 @@ def _units(elements: list[Any], notes: set[str]) -> Iterator[Unit]:
                 continue
             kind, content = file_element.find("LOAIHOSO"), file_element.find("NOIDUNGFILE")
             if kind is None or content is None:
-                kind, content = _child(file_element, "LOAIHOSO"), _child(file_element, "NOIDUNGFILE")
+                kind, content = (
+                    _child(file_element, "LOAIHOSO"),
+                    _child(file_element, "NOIDUNGFILE"),
+                )
             table = ((kind.text or "").strip() if kind is not None else "").upper()
             if not TABLE.fullmatch(table):
                 unit.parts.append(Part("", None, "PART_UNKNOWN"))
@@ -308,4 +311,3 @@ def has_markup_in_cells(root: Any, shape: RowShape) -> bool:
 def _looks_like_record(element: Any, shape: RowShape) -> bool:
     tags = {local(child).lower() for child in element}
     return "ma_lk" in tags and len(tags & set(shape.fields)) >= min(4, len(shape.fields))
-

@@ -377,9 +377,7 @@ class _Output:
             path = self.scratch / f"{table_id}.arrow"
             if self._forgotten:
                 table = pa.ipc.open_file(path).read_all()
-                keep = pc.invert(
-                    pc.is_in(table["_file"], pa.array(sorted(self._forgotten)))
-                )
+                keep = pc.invert(pc.is_in(table["_file"], pa.array(sorted(self._forgotten))))
                 with pa.ipc.new_file(str(path), table.schema) as writer:
                     writer.write_table(table.filter(keep))
             self._settle(path, self._layout.raw(table_id, self._batch))

@@ -115,7 +115,6 @@ def _select(
     return (
         f"SELECT *, CASE WHEN {_no_key(table)} THEN 'KEY_EMPTY' WHEN {_foreign(table, ref, source)}"
         f" THEN 'WRONG_FACILITY' END AS _code FROM (SELECT {fields}, {extra} AS _extra, _line FROM ({incoming}))"
-        " ORDER BY _line"
     )
 
 

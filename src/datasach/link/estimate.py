@@ -39,8 +39,12 @@ def estimate(vectors: pl.DataFrame, anchors: pl.DataFrame) -> Weights:
     the wrong class as N grows; the anchors hold it.
     """
     columns = tuple(vectors.columns)
-    sample = vectors.sample(min(SAMPLE, vectors.height), seed=1) if vectors.height > SAMPLE else vectors
-    m = _shares(anchors if anchors.height >= 50 else sample.filter(pl.all_horizontal(pl.all() == 1)), 0.9)
+    sample = (
+        vectors.sample(min(SAMPLE, vectors.height), seed=1) if vectors.height > SAMPLE else vectors
+    )
+    m = _shares(
+        anchors if anchors.height >= 50 else sample.filter(pl.all_horizontal(pl.all() == 1)), 0.9
+    )
     u = _shares(sample, 0.2)
     prior = 0.1
     complete = sample.drop_nulls()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from datasach.link.cluster import cluster
+from datasach.link.cluster import cluster, name_persons
 from datasach.link.golden import golden_records
 from datasach.link.records import DISTINGUISHING, collect_records
 from datasach.link.review import weigh_possible_pairs
@@ -35,6 +35,7 @@ def link(warehouse: Warehouse, project: Project) -> Linked:
     collect_records(warehouse, project, project.linkage)
     strong_edges(warehouse, project.linkage)
     cut = cluster(warehouse)
+    name_persons(warehouse)
     _record_persons(warehouse)
     _unit_persons(warehouse, project)
     golden_records(warehouse, project.survivorship)
@@ -64,7 +65,9 @@ def _record_persons(warehouse: Warehouse) -> None:
 
 def _unit_persons(warehouse: Warehouse, project: Project) -> None:
     """The person of a treatment episode: as its summary says, else as any of its papers does."""
-    ranked = [t.id for t in project.tables.values() if t.is_enveloped and t.identity and t.name != "birth"]
+    ranked = [
+        t.id for t in project.tables.values() if t.is_enveloped and t.identity and t.name != "birth"
+    ]
     ranked.sort(key=lambda t: (t not in ("kcb_emr.visit", "bhyt_claims.claim"), t))
     order = " ".join(f"WHEN '{table}' THEN {i}" for i, table in enumerate(ranked))
     listed = ", ".join(f"'{table}'" for table in ranked)

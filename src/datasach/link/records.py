@@ -32,7 +32,9 @@ def collect_records(warehouse: Warehouse, project: Project, linkage: Linkage) ->
         if table.identity is None:
             continue
         columns = ", ".join(
-            f'CASE WHEN "{c}" NOT IN ({skipped[c]}) THEN "{c}" END AS "{c}"' if c in skipped else f'"{c}"'
+            f'CASE WHEN "{c}" NOT IN ({skipped[c]}) THEN "{c}" END AS "{c}"'
+            if c in skipped
+            else f'"{c}"'
             for c in COLUMNS
         )
         kind = "'population'" if table.id == "ehr_book.population_check" else "_channel"

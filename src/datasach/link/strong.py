@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import polars as pl
 from rapidfuzz import fuzz
@@ -38,7 +39,8 @@ def strong_edges(warehouse: Warehouse, linkage: Linkage) -> None:
         _pairs(warehouse, key, rank)
     _similarities(warehouse)
     confirmed = " OR ".join(
-        f"(strong_key = '{key.id}' AND {_all_of(key, linkage.near_name)})" for key in linkage.strong_keys
+        f"(strong_key = '{key.id}' AND {_all_of(key, linkage.near_name)})"
+        for key in linkage.strong_keys
     )
     forbidden = " OR ".join(f"coalesce({CONFLICTS[c]}, false)" for c in linkage.conflicts)
     named = " ".join(f"WHEN {CONFLICTS[c]} THEN '{c}'" for c in linkage.conflicts)
@@ -105,10 +107,12 @@ def name_similarity(pairs: pl.DataFrame) -> pl.DataFrame:
     """
     a, b = pairs.get_column("name_a").to_list(), pairs.get_column("name_b").to_list()
     scorer: Callable[..., float] = fuzz.ratio
-    ratio = cpdist(a, b, scorer=scorer, workers=-1) / 100 if a else []
+    ratio: Any = cpdist(a, b, scorer=scorer, workers=-1) / 100 if a else []
     words_a = pl.col("name_a").str.split(" ")
     words_b = pl.col("name_b").str.split(" ")
-    ends_agree = (words_a.list.first() == words_b.list.first()) & (words_a.list.last() == words_b.list.last())
+    ends_agree = (words_a.list.first() == words_b.list.first()) & (
+        words_a.list.last() == words_b.list.last()
+    )
     fewer = pl.min_horizontal(words_a.list.len(), words_b.list.len())
     inner = words_a.list.set_intersection(words_b).list.unique().list.len()
     missing_middle = ends_agree & (inner >= fewer)

@@ -23,13 +23,23 @@ from datasach.standardise.standardise import (
     standardise_rows,
 )
 from datasach.store.warehouse import LAYERS, SIDE_LAYERS, sql_name, standard_columns
-from datasach.validate.kinds import RuleProblem, check_of
+from datasach.validate.kinds import check_of
+from datasach.validate.sandbox import RuleProblem
 from datasach.validate.validate import base_query
 
 NIGHT = "2026-03-10"
 FACILITY = "79001"
 DEFAULT_KEY = "LK1"
-PSEUDO = ("_night", "_declared_on", "_facility", "_vintage", "_unit_problems", "_channel", "_sender", "_person")
+PSEUDO = (
+    "_night",
+    "_declared_on",
+    "_facility",
+    "_vintage",
+    "_unit_problems",
+    "_channel",
+    "_sender",
+    "_person",
+)
 """Words an example may use besides the table's fields: facts of the delivery, not of the record."""
 
 
@@ -92,7 +102,9 @@ def _known_words(project: Project, rule: Rule) -> None:
                 for name in row:
                     # A rule on many tables carries one example for all: words of the others are let pass.
                     if name not in known and not _known_elsewhere(project, name):
-                        raise RuleProblem(f'an example uses "{name}", which {table_id} does not have')
+                        raise RuleProblem(
+                            f'an example uses "{name}", which {table_id} does not have'
+                        )
 
 
 def _known_elsewhere(project: Project, name: str) -> bool:
@@ -106,7 +118,9 @@ def try_examples(project: Project, rules: Iterable[Rule]) -> list[Tried]:
     for number, rule in enumerate(rules):
         for word, example in (("good", rule.examples.good), ("bad", rule.examples.bad)):
             label = f"{number}-{word}"
-            rows.setdefault(rule.table, []).append((label, {**_identity_row(project, rule, example.row), "_subject": "1"}))
+            rows.setdefault(rule.table, []).append(
+                (label, {**_identity_row(project, rule, example.row), "_subject": "1"})
+            )
             for table_id, others in example.beside.items():
                 rows.setdefault(table_id, []).extend((label, other) for other in others)
     with duckdb.connect() as con:
@@ -118,7 +132,9 @@ def try_examples(project: Project, rules: Iterable[Rule]) -> list[Tried]:
         ]
 
 
-def _identity_row(project: Project, rule: Rule, row: dict[str, str | None]) -> dict[str, str | None]:
+def _identity_row(
+    project: Project, rule: Rule, row: dict[str, str | None]
+) -> dict[str, str | None]:
     """An example of a rule for every person table is written with the standard's usual names
     (ho_ten, ngay_sinh …); here they take the names this table has for them."""
     table = project.tables[rule.table]
@@ -139,7 +155,9 @@ def _identity_row(project: Project, rule: Rule, row: dict[str, str | None]) -> d
 
 
 def _stage(
-    con: duckdb.DuckDBPyConnection, project: Project, rows: dict[str, list[tuple[str, dict[str, str | None]]]]
+    con: duckdb.DuckDBPyConnection,
+    project: Project,
+    rows: dict[str, list[tuple[str, dict[str, str | None]]]],
 ) -> None:
     """Tables `examples.*` with all rows, and `current.*` views of the rows of one example."""
     for schema in (*LAYERS, "examples"):
@@ -153,7 +171,9 @@ def _stage(
         changes.append(changed)
         labels = pl.Series("_example", [label for label, _ in found], dtype=pl.String)
         subject = pl.Series("_subject", [row.get("_subject") for _, row in found], dtype=pl.String)
-        keys = pl.Series("_key", [_key(project, table.id, row) for _, row in found], dtype=pl.String)
+        keys = pl.Series(
+            "_key", [_key(project, table.id, row) for _, row in found], dtype=pl.String
+        )
         nights = frame.get_column("_night").alias("_first_night")
         con.register("frame", frame.hstack([labels, subject, keys, nights]))
         con.execute(f"CREATE TABLE examples.{sql_name(table.id)} AS SELECT * FROM frame")
@@ -163,7 +183,8 @@ def _stage(
             " WHERE _example = getvariable('example')"
         )
         units += [
-            (f"{table.id}-{i}", i, row.get("_vintage"), row.get("_unit_problems")) for i, (_, row) in enumerate(found, 1)
+            (f"{table.id}-{i}", i, row.get("_vintage"), row.get("_unit_problems"))
+            for i, (_, row) in enumerate(found, 1)
         ]
     con.register("frame", pl.concat(changes))
     con.execute("CREATE TABLE standard.changes AS SELECT * FROM frame")
@@ -172,14 +193,18 @@ def _stage(
         if layer != "changes":
             listed = ", ".join(f'"{name}" {kind}' for name, kind in columns)
             con.execute(f"CREATE TABLE standard.{layer} ({listed})")
-    con.execute("CREATE TABLE recon.units (_file VARCHAR, _unit INTEGER, vintage VARCHAR, problems VARCHAR)")
+    con.execute(
+        "CREATE TABLE recon.units (_file VARCHAR, _unit INTEGER, vintage VARCHAR, problems VARCHAR)"
+    )
     if units:
         con.executemany("INSERT INTO recon.units VALUES (?, ?, ?, ?)", units)
     _stage_persons(con, project, rows)
 
 
 def _stage_persons(
-    con: duckdb.DuckDBPyConnection, project: Project, rows: dict[str, list[tuple[str, dict[str, str | None]]]]
+    con: duckdb.DuckDBPyConnection,
+    project: Project,
+    rows: dict[str, list[tuple[str, dict[str, str | None]]]],
 ) -> None:
     """What linking would say, from the examples' word `_person`."""
     persons = [
@@ -216,7 +241,8 @@ def _standard(
         schema = {name: POLARS_TYPES[kind] for name, kind in standard_columns(table)}
         return pl.DataFrame(schema=schema), pl.DataFrame(schema=CHANGE_SCHEMA)
     filled = [
-        {**({"ma_lk": DEFAULT_KEY} if "ma_lk" in table.field_names else {}), **row} for _, row in found
+        {**({"ma_lk": DEFAULT_KEY} if "ma_lk" in table.field_names else {}), **row}
+        for _, row in found
     ]
     facts = {}
     for number, row in enumerate(filled, 1):
@@ -242,7 +268,9 @@ def _standard(
     return standardise_rows(project, table, raw, facts)
 
 
-def _judge(con: duckdb.DuckDBPyConnection, project: Project, rule: Rule, label: str) -> tuple[bool, bool]:
+def _judge(
+    con: duckdb.DuckDBPyConnection, project: Project, rule: Rule, label: str
+) -> tuple[bool, bool]:
     check = check_of(project, rule)
     con.execute(f"SET VARIABLE example = '{label}'")
     row = con.execute(
@@ -251,4 +279,3 @@ def _judge(con: duckdb.DuckDBPyConnection, project: Project, rule: Rule, label: 
     ).fetchone()
     assert row is not None
     return bool(row[0]), bool(row[1])
-

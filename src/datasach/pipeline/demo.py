@@ -53,4 +53,6 @@ def _clear(out: Path) -> None:
             raise DatasachError(f"{out} holds something that is not a demo: choose another folder")
         shutil.rmtree(out)
     out.mkdir(parents=True, exist_ok=True)
-    (out / MARK).write_text("Everything below this folder is invented and may be deleted.\n", "utf-8")
+    (out / MARK).write_text(
+        "Everything below this folder is invented and may be deleted.\n", "utf-8"
+    )

@@ -28,7 +28,9 @@ def explain_record(project: Project, out: Path, record: str, with_values: bool =
     try:
         with duckdb.connect() as con:
             rows = _find(con, project, layout, ledger, record)
-            return "\n\n".join(_story(con, project, layout, ledger, row, with_values) for row in rows)
+            return "\n\n".join(
+                _story(con, project, layout, ledger, row, with_values) for row in rows
+            )
     finally:
         ledger.close()
 
@@ -63,9 +65,16 @@ def _nothing(message: str) -> list[Row]:
 
 
 def _by_place(
-    con: duckdb.DuckDBPyConnection, project: Project, layout: Layout, ledger: Ledger, path: str, line: str
+    con: duckdb.DuckDBPyConnection,
+    project: Project,
+    layout: Layout,
+    ledger: Ledger,
+    path: str,
+    line: str,
 ) -> list[Row]:
-    files = ledger.rows("SELECT f.file FROM files f JOIN offers o USING (offer) WHERE o.path = ?", (path,))
+    files = ledger.rows(
+        "SELECT f.file FROM files f JOIN offers o USING (offer) WHERE o.path = ?", (path,)
+    )
     if not files:
         _nothing(f"no file {path} has arrived")
     if not line.isdigit():
@@ -98,7 +107,12 @@ def _rows_of_unit(
 
 
 def _rows(
-    con: duckdb.DuckDBPyConnection, layout: Layout, ledger: Ledger, file: str, table_id: str, where: str
+    con: duckdb.DuckDBPyConnection,
+    layout: Layout,
+    ledger: Ledger,
+    file: str,
+    table_id: str,
+    where: str,
 ) -> list[Row]:
     batch = ledger.rows("SELECT batch FROM files WHERE file = ?", (file,))
     if not batch or batch[0][0] is None:
@@ -114,10 +128,16 @@ def _rows(
 
 
 def _story(
-    con: duckdb.DuckDBPyConnection, project: Project, layout: Layout, ledger: Ledger, row: Row, with_values: bool
+    con: duckdb.DuckDBPyConnection,
+    project: Project,
+    layout: Layout,
+    ledger: Ledger,
+    row: Row,
+    with_values: bool,
 ) -> str:
     file = ledger.rows(
-        "SELECT f.*, o.path, o.night AS offered FROM files f JOIN offers o USING (offer) WHERE file = ?", (row["_file"],)
+        "SELECT f.*, o.path, o.night AS offered FROM files f JOIN offers o USING (offer) WHERE file = ?",
+        (row["_file"],),
     )[0]
     place = f"HOSO {row['_unit']}" if row.get("_unit") else f"line {row.get('_line')}"
     member = f" › {file['member']}" if file["member"] else ""
@@ -136,7 +156,9 @@ def _story(
     return "\n".join(lines)
 
 
-def _changes(con: duckdb.DuckDBPyConnection, layout: Layout, row: Row, with_values: bool) -> list[str]:
+def _changes(
+    con: duckdb.DuckDBPyConnection, layout: Layout, row: Row, with_values: bool
+) -> list[str]:
     found = _query(
         con, f"SELECT field, reason, source_value, new_value FROM read_parquet('{layout.state}/changes/changes/*.parquet')"
         " WHERE _file = ? AND table_id = ? AND _row = ? ORDER BY field", [row["_file"], row["table_id"], row["_row"]],
@@ -149,7 +171,9 @@ def _changes(con: duckdb.DuckDBPyConnection, layout: Layout, row: Row, with_valu
     return shown or ["changed    nothing"]
 
 
-def _person(con: duckdb.DuckDBPyConnection, project: Project, layout: Layout, row: Row) -> list[str]:
+def _person(
+    con: duckdb.DuckDBPyConnection, project: Project, layout: Layout, row: Row
+) -> list[str]:
     results = layout.state / "results"
     found = _query(
         con, f"SELECT person_id FROM read_parquet('{results}/link.record_persons.parquet')"
@@ -161,10 +185,14 @@ def _person(con: duckdb.DuckDBPyConnection, project: Project, layout: Layout, ro
             f" JOIN read_parquet('{results}/recon.units.parquet') u ON p._key = u.facility || '|' || u.ma_lk"
             " WHERE u._file = ? AND u._unit = ?", [row["_file"], row["_unit"]],
         )  # fmt: skip
-    return [f"person     {found[0]['person_id'] if found else 'none (not a record of a person, or not current)'}"]
+    return [
+        f"person     {found[0]['person_id'] if found else 'none (not a record of a person, or not current)'}"
+    ]
 
 
-def _findings(con: duckdb.DuckDBPyConnection, project: Project, layout: Layout, row: Row) -> list[str]:
+def _findings(
+    con: duckdb.DuckDBPyConnection, project: Project, layout: Layout, row: Row
+) -> list[str]:
     found = _query(
         con, f"SELECT rule, severity FROM read_parquet('{layout.state}/results/checks.findings.parquet')"
         " WHERE _file = ? AND table_id = ? AND _row = ? ORDER BY rule", [row["_file"], row["table_id"], row["_row"]],

@@ -29,10 +29,23 @@ def plan() -> list[Step]:
     """The steps of a night, each after those it needs."""
     return [
         Step("arrive", Title(vi="Tiếp nhận", en="Arrive"), (), _arrive),
-        Step("extract", Title(vi="Đọc", en="Extract"), ("arrive",), _enter_results, _batches, extract, _batch_bytes),
         Step(
-            "standardise", Title(vi="Chuẩn hoá", en="Standardise"), ("extract",),
-            _enter_standard, _unstandardised, _standardise_shard, _raw_bytes,
+            "extract",
+            Title(vi="Đọc", en="Extract"),
+            ("arrive",),
+            _enter_results,
+            _batches,
+            extract,
+            _batch_bytes,
+        ),
+        Step(
+            "standardise",
+            Title(vi="Chuẩn hoá", en="Standardise"),
+            ("extract",),
+            _enter_standard,
+            _unstandardised,
+            _standardise_shard,
+            _raw_bytes,
         ),  # fmt: skip
         Step("reconcile", Title(vi="Đối chiếu", en="Reconcile"), ("standardise",), _reconcile),
         Step("link", Title(vi="Liên kết", en="Link"), ("reconcile",), _link),
@@ -66,13 +79,12 @@ def _batch_bytes(night: Night, batch: Batch) -> int:
 def _enter_results(night: Night, results: list[BatchResult], progress: Progress) -> None:
     """Enter what reading found: one transaction per batch, after its parts are in place."""
     ledger = night.ledger
-    sources = dict(ledger.rows("SELECT file, source FROM files"))
-    nights = dict(ledger.rows("SELECT file, night FROM files"))
+    files = {r["file"]: r for r in ledger.rows("SELECT file, source, night FROM files")}
     rows = rejected = 0
     for result in results:
         first = result.files[0].file
         with ledger.transaction():
-            ledger.add_batch(result.batch, nights[first], sources[first])
+            ledger.add_batch(result.batch, files[first]["night"], files[first]["source"])
             for one in result.files:
                 facts = {
                     "facility": one.facility, "declared_on": one.declared_on, "vintage": one.vintage,
@@ -133,7 +145,9 @@ def _reconcile(night: Night, _: list[Any], progress: Progress) -> None:
     settle_versions(night.warehouse, night.project)
     compare_channels(night.warehouse, night.project)
     night.found["reconcile"] = dict(
-        night.warehouse.rows("SELECT state, count(*) FROM recon.channel_visits GROUP BY state ORDER BY state")
+        night.warehouse.rows(
+            "SELECT state, count(*) FROM recon.channel_visits GROUP BY state ORDER BY state"
+        )
     )
 
 
@@ -160,7 +174,9 @@ def _validate(night: Night, _: list[Any], progress: Progress) -> None:
 def _stage(night: Night, _: list[Any], progress: Progress) -> None:
     staged = stage(night.warehouse, night.project, progress)
     night.carried["staged"] = staged
-    paths = {table: one.path for table, one in staged.tables.items() if table in night.project.tables}
+    paths = {
+        table: one.path for table, one in staged.tables.items() if table in night.project.tables
+    }
     keep_books(night.warehouse, night.project, night.ledger, paths)
     night.found["stage"] = {"rows": sum(one.rows for one in staged.tables.values())}
 
@@ -179,7 +195,11 @@ def _gate(night: Night, _: list[Any], progress: Progress) -> None:
 def _publish(night: Night, _: list[Any], progress: Progress) -> None:
     verdicts = night.carried["verdicts"]
     done = release(
-        night.layout, night.project, night.carried["staged"], night.until.isoformat(), verdicts.withheld
+        night.layout,
+        night.project,
+        night.carried["staged"],
+        night.until.isoformat(),
+        verdicts.withheld,
     )
     night.carried["release"] = done
     night.found["publish"] = {"snapshot": done.snapshot, "is_new": done.is_new}

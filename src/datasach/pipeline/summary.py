@@ -11,7 +11,8 @@ def summary(outcome: Any) -> str:
     read, linked, checked = found["extract"], found["link"], found["validate"]
     channels = found["reconcile"]
     lines = [
-        f"snapshot   {outcome.snapshot}" + ("" if outcome.is_new else "  (unchanged: nothing to publish)"),
+        f"snapshot   {outcome.snapshot}"
+        + ("" if outcome.is_new else "  (unchanged: nothing to publish)"),
         f"files      {found['arrive']['new_files']} new",
         f"rows       {read['rows']} read, {read['rejected']} rejected while reading",
         f"persons    {linked['persons']} from {linked['records']} records; {linked['possible_pairs']} pairs to review",

@@ -68,7 +68,11 @@ def release(
 
 
 def _entry(
-    layout: Layout, database: str, staged: Staged, previous: dict[str, Any] | None, reason: str | None
+    layout: Layout,
+    database: str,
+    staged: Staged,
+    previous: dict[str, Any] | None,
+    reason: str | None,
 ) -> dict[str, Any]:
     if reason is None:
         tables = {
@@ -111,7 +115,9 @@ def _write(
             if old is not None and sha256_of(old) == facts["sha256"]:
                 os.link(old, target)
             elif entry["state"] == "withheld":
-                raise WarehouseDamaged(f"{database}/{table}.parquet of the last release is not what its manifest says")
+                raise WarehouseDamaged(
+                    f"{database}/{table}.parquet of the last release is not what its manifest says"
+                )
             else:
                 (staged.folder / database / f"{table}.parquet").replace(target)
                 fsync_file(target)

@@ -19,12 +19,19 @@ TABLES = (
 )  # fmt: skip
 
 
+CHANGE_COUNTS = """
+    SELECT table_id, field, reason, f.sender, f.channel, count(*) AS changes
+    FROM standard.changes c JOIN standard.files f USING (_file) GROUP BY ALL ORDER BY ALL"""
+"""How often which field of whom was changed, and why."""
+
+
 def keep_results(warehouse: Warehouse, project: Project) -> Path:
     """Writes state/results/<table>.parquet for TABLES and `row_fates`; the whole folder is swapped at once."""
     side = warehouse.layout.scratch("results")
     for table in TABLES:
         warehouse.write_parquet(f"SELECT * FROM {table}", side / f"{table}.parquet")
     warehouse.write_parquet(_row_fates(project), side / "row_fates.parquet")
+    warehouse.write_parquet(CHANGE_COUNTS, side / "change_counts.parquet")
     home = warehouse.layout.state / "results"
     old = warehouse.layout.state / ".results.old"
     shutil.rmtree(old, ignore_errors=True)

@@ -11,6 +11,7 @@ from datasach.spec.project import Project
 from datasach.store.landing import sha256_of
 from datasach.store.persons import person_join
 from datasach.store.warehouse import IDENTITY_COLUMNS, Warehouse, sql_name
+
 PUBLISHED_PROVENANCE = ("_file", "_row", "_night", "_channel", "_facility", "_declared_on")
 PERSONS = "persons"
 """The golden records lie beside the databases as if they were one more."""
@@ -38,7 +39,14 @@ class Staged:
 def published_columns(table: Table) -> list[str]:
     """Columns of a published table, in order."""
     identity = [name for name, _ in IDENTITY_COLUMNS] if table.identity else []
-    return [*table.field_names, *identity, "person_id", *PUBLISHED_PROVENANCE, "_flags", "_held_lines"]
+    return [
+        *table.field_names,
+        *identity,
+        "person_id",
+        *PUBLISHED_PROVENANCE,
+        "_flags",
+        "_held_lines",
+    ]
 
 
 def stage(
@@ -92,7 +100,11 @@ def accepted_rows(project: Project, table: Table) -> str:
 
 def _held_lines(project: Project, table: Table) -> str:
     """How many lines of each record are held while the record itself is published."""
-    children = [t for t in project.tables.values() if t.database == table.database and t.parent == table.name]
+    children = [
+        t
+        for t in project.tables.values()
+        if t.database == table.database and t.parent == table.name
+    ]
     if not children or not table.is_enveloped:
         return "SELECT NULL::VARCHAR AS _key, 0 AS held_lines WHERE false"
     parts = " UNION ALL ".join(

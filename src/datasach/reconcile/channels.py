@@ -31,7 +31,7 @@ def compare_channels(warehouse: Warehouse, project: Project) -> None:
         lines += f"""
         LEFT JOIN ({_bag(project, ours)}) {word}_a ON {word}_a._key = _key
         LEFT JOIN ({_bag(project, theirs)}) {word}_b ON {word}_b._key = _key"""
-    tests = [f"CASE WHEN a.\"{n}\" IS DISTINCT FROM b.\"{n}\" THEN '{n}' END" for n in fields]
+    tests = [f'CASE WHEN a."{n}" IS DISTINCT FROM b."{n}" THEN \'{n}\' END' for n in fields]
     tests += [f"CASE WHEN {w}_a.bag IS DISTINCT FROM {w}_b.bag THEN '{w}' END" for w, _, _ in LINES]
     warehouse.execute(
         f"""

@@ -88,7 +88,11 @@ def _unit_digests(warehouse: Warehouse, project: Project) -> None:
 
 def _row_text(table: Table) -> str:
     """One text of all of a row's fields; NULL differs from the empty text."""
-    return "concat_ws(chr(31), " + ", ".join(f"coalesce(CAST(\"{n}\" AS VARCHAR), chr(28))" for n in table.field_names) + ")"
+    return (
+        "concat_ws(chr(31), "
+        + ", ".join(f'coalesce(CAST("{n}" AS VARCHAR), chr(28))' for n in table.field_names)
+        + ")"
+    )
 
 
 def _enveloped(warehouse: Warehouse, table: Table) -> None:

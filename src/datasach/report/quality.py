@@ -60,7 +60,8 @@ class Scores:
         for pillar in PILLARS:
             share = self.shares.get((database, whose, pillar), NO_SHARE)
             value = share.value
-            tone: Tone = "none" if few or value is None else self.verdicts.tone(pillar, value)
+            thin = few or share.denominator < self.verdicts.min_records
+            tone: Tone = "none" if thin or value is None else self.verdicts.tone(pillar, value)
             found.append(Score(pillar, share, tone))
         return found
 

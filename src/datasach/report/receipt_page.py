@@ -12,8 +12,8 @@ from datasach.report.counts import FATES, Counts, total
 from datasach.report.places import folder_of
 from datasach.report.words import TONES, Tone, worst
 
-FULL = 40
-"""Files shown in full on one page; the JSON beside it always says everything."""
+FULL_FILES, FULL_ITEMS, LISTED = 40, 600, 500
+"""Files in full, their findings, and files in the list of one page; the JSON beside it always says everything."""
 FIRST = 8
 PLACES_SHOWN = 10
 
@@ -27,15 +27,17 @@ def receipt_context(
     ]
     rows.sort(key=lambda r: (TONES.index(r["receipt"]["outcome"]["tone"]), r["receipt"]["file"]["name"]))
     troubled = [r for r in rows if _says_more(r["receipt"])]
+    full = _in_full(troubled)
     tones: list[Tone] = [p["outcome"]["tone"] for p in payloads]
     return {
         "night": night,
         "sender": sender,
         "name": name,
         "sender_id": folder_of(sender),
-        "rows": rows,
-        "full": troubled[:FULL],
-        "left_out": len(troubled) - len(troubled[:FULL]),
+        "rows": rows[:LISTED],
+        "files": len(rows),
+        "full": full,
+        "left_out": len(troubled) - len(full),
         "counts": total(counts),
         "tone": worst(tones),
         "refused": sum(p["outcome"]["id"] in ("rejected", "rows_rejected") for p in payloads),
@@ -63,6 +65,19 @@ def _place(one: dict[str, Any]) -> Markup:
 
 def _says_more(payload: dict[str, Any]) -> bool:
     return bool(payload["reason"] or payload["findings"] or payload["rejects"] or payload["notes"])
+
+
+def _in_full(troubled: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The first files whose findings fit on a page that still opens on a telephone."""
+    full: list[dict[str, Any]] = []
+    items = 0
+    for row in troubled[:FULL_FILES]:
+        receipt = row["receipt"]
+        items += len(receipt["findings"]) + len(receipt["rejects"]) + len(receipt["notes"])
+        if full and items > FULL_ITEMS:
+            break
+        full.append(row)
+    return full
 
 
 def _fix_first(payloads: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -19,4 +19,6 @@ def run_flow(project: Path, inbox: Path, out: Path, night: date) -> int:
         sys.executable, str(project / "flows" / "nightly.py"), "--project", str(project),
         "--inbox", str(inbox), "--out", str(out), "--night", night.isoformat(),
     ]  # fmt: skip
-    return subprocess.run(command, env=settings.quiet_environment(layout.state), check=False).returncode
+    return subprocess.run(
+        command, env=settings.quiet_environment(layout.state), check=False
+    ).returncode

@@ -12,6 +12,7 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -57,7 +58,7 @@ def run_night(
         for step in plan():
             watch(step.name, "")
             results = run_shards(night, step, watch)
-            step.run(night, results, lambda what, name=step.name: watch(name, what))
+            step.run(night, results, partial(watch, step.name))
         return outcome_of(night)
 
 

@@ -26,13 +26,13 @@ READ_RETRIES = 2
 second try would only hide a bug."""
 
 
-@task(cache_policy=NO_CACHE, persist_result=False)  # type: ignore[untyped-decorator]
+@task(cache_policy=NO_CACHE, persist_result=False)
 def shard_task(step: Step, night: Night, shard: Any) -> Any:
     assert step.work is not None
     return step.work(night.project, night.layout, shard)
 
 
-@task(cache_policy=NO_CACHE, persist_result=False)  # type: ignore[untyped-decorator]
+@task(cache_policy=NO_CACHE, persist_result=False)
 def step_task(step: Step, night: Night, results: list[Any]) -> None:
     step.run(night, results, lambda _: None)
 
@@ -48,10 +48,8 @@ def execute(night: Night, step: Step) -> None:
     step_task.with_options(name=step.name)(step, night, results)
 
 
-@flow(name="datasach nightly", persist_result=False)  # type: ignore[untyped-decorator]
-def nightly(
-    project: str, inbox: str, out: str, night: str | None = None
-) -> dict[str, Any]:
+@flow(name="datasach nightly", persist_result=False)
+def nightly(project: str, inbox: str, out: str, night: str | None = None) -> dict[str, Any]:
     """Bring a warehouse up to a night (ISO date; default: yesterday in Viet Nam, the night just ended).
 
     Returns counts and paths. Fails if the gate withheld a database, after everything else went out.
@@ -59,12 +57,16 @@ def nightly(
     from datasach import settings
 
     until = date.fromisoformat(night) if night else settings.yesterday()
-    with opened(load_project(Path(project).resolve()), Path(inbox), Path(out), until) as opened_night:
+    with opened(
+        load_project(Path(project).resolve()), Path(inbox), Path(out), until
+    ) as opened_night:
         for step in plan():
             execute(opened_night, step)
         outcome: Outcome = outcome_of(opened_night)
     text = summary(outcome)
-    create_markdown_artifact(key="datasach-night", markdown=f"```\n{text}\n```", description=outcome.snapshot)
+    create_markdown_artifact(
+        key="datasach-night", markdown=f"```\n{text}\n```", description=outcome.snapshot
+    )
     print(text)
     if outcome.withheld:
         raise RuntimeError(f"withheld by the gate: {', '.join(outcome.withheld)}")

@@ -69,7 +69,9 @@ def _numbers(frame: pl.DataFrame, typed: pl.DataFrame, parts: dict[str, str]) ->
         if column not in frame.columns:
             frame = frame.with_columns(pl.lit(None, kind).alias(column))
     frame = frame.with_columns(
-        identifiers.kind_expr("identifier", "sex", "birth_year", "insurance_card").alias("identifier_kind"),
+        identifiers.kind_expr("identifier", "sex", "birth_year", "insurance_card").alias(
+            "identifier_kind"
+        ),
         identifiers.citizen_id_expr("identifier").alias("citizen_id"),
         insurance_card.insurance_number(pl.col("insurance_card")).alias("insurance_number"),
         insurance_card.kind(pl.col("insurance_card")).alias("_card_kind"),
@@ -81,7 +83,9 @@ def _numbers(frame: pl.DataFrame, typed: pl.DataFrame, parts: dict[str, str]) ->
         .then("insurance_card")
         .otherwise("citizen_id")
         .alias("citizen_id"),
-        pl.when(pl.col("insurance_number").is_null() & (pl.col("identifier_kind") == "insurance_number"))
+        pl.when(
+            pl.col("insurance_number").is_null() & (pl.col("identifier_kind") == "insurance_number")
+        )
         .then("identifier")
         .otherwise("insurance_number")
         .alias("insurance_number"),
@@ -112,13 +116,21 @@ def merger_changes(typed: pl.DataFrame, block: pl.DataFrame, table: Table) -> pl
             continue
         sent, code, vintage = typed.get_column(parts[part]), f"{part}_code", f"{part}_vintage"
         frame = pl.DataFrame(
-            {"row": pl.int_range(typed.height, eager=True), "source": sent, "new": block[code], "v": block[vintage]}
+            {
+                "row": pl.int_range(typed.height, eager=True),
+                "source": sent,
+                "new": block[code],
+                "v": block[vintage],
+            }
         )
         found.append(
             frame.filter(pl.col("new").is_not_null() & (pl.col("v") != "2025")).select(
                 "row",
                 pl.lit(code).alias("field"),
-                pl.when(pl.col("v") == "ambiguous").then(pl.lit("merger_ambiguous")).otherwise(pl.lit("merger")).alias("reason"),
+                pl.when(pl.col("v") == "ambiguous")
+                .then(pl.lit("merger_ambiguous"))
+                .otherwise(pl.lit("merger"))
+                .alias("reason"),
                 "source",
                 "new",
             )

@@ -23,7 +23,7 @@ from datasach.store.layout import Layout
 from datasach.store.warehouse import standard_columns
 
 SLICE_ROWS = 120_000
-CHANGE_SCHEMA = {
+CHANGE_SCHEMA: dict[str, Any] = {
     "_file": pl.String, "table_id": pl.String, "_row": pl.Int32, "field": pl.String,
     "reason": pl.String, "source_value": pl.String, "new_value": pl.String,
 }  # fmt: skip
@@ -60,7 +60,9 @@ def standardise(
     """
     knowledge = _knowledge_of(project)
     facts = _facts_frame(files)
-    order = project.sources[next(iter(files.values())).source].options.date_order if files else "dmy"
+    order = (
+        project.sources[next(iter(files.values())).source].options.date_order if files else "dmy"
+    )
     scratch = layout.scratch(f"standardise-{batch}")
     counts: dict[str, int] = {}
     changes = _Changes(scratch / "changes.parquet")
@@ -74,7 +76,9 @@ def standardise(
             standard = _chunk(chunk, table, facts, knowledge, order, changes)
             arrow = standard.to_arrow(compat_level=pl.CompatLevel.oldest())
             if writer is None:
-                writer = pq.ParquetWriter(out, arrow.schema, compression="zstd", compression_level=1)
+                writer = pq.ParquetWriter(
+                    out, arrow.schema, compression="zstd", compression_level=1
+                )
             writer.write_table(arrow)
             counts[table.id] = counts.get(table.id, 0) + standard.height
         if writer is not None:
@@ -118,7 +122,8 @@ def _facts_frame(files: Mapping[str, FileFacts]) -> pl.DataFrame:
             "_declared_on": [f.declared_on for f in rows],
         },
         schema=dict.fromkeys(
-            ("_file", "_night", "_sender", "_channel", "_source", "_said_facility", "_declared_on"), pl.String
+            ("_file", "_night", "_sender", "_channel", "_source", "_said_facility", "_declared_on"),
+            pl.String,
         ),
     ).with_columns(pl.col("_night", "_declared_on").str.to_date("%Y-%m-%d", strict=False))
 
@@ -177,11 +182,15 @@ def _facility(raw: pl.DataFrame, typed: pl.DataFrame, table: Table) -> pl.Series
         {
             "said": raw.get_column("_said_facility"),
             "sender": raw.get_column("_sender"),
-            "own": own if own is not None else pl.Series([None], dtype=pl.String).new_from_index(0, raw.height),
+            "own": own
+            if own is not None
+            else pl.Series([None], dtype=pl.String).new_from_index(0, raw.height),
         }
     )
     # A workbook may have taken the zeros of "01001": the sender's code proves them.
-    zeros_lost = pl.col("own").str.strip_chars_start("0") == pl.col("sender").str.strip_chars_start("0")
+    zeros_lost = pl.col("own").str.strip_chars_start("0") == pl.col("sender").str.strip_chars_start(
+        "0"
+    )
     repaired = pl.when(zeros_lost).then("sender").otherwise("own")
     return frame.select(pl.coalesce("said", repaired, "sender").alias("_facility")).to_series()
 
@@ -193,7 +202,9 @@ def _decides(raw: pl.DataFrame, typed: pl.DataFrame, table: Table) -> pl.Series:
         if table.event and typed.get_column(table.event).dtype in (pl.Date, pl.Datetime("us"))
         else pl.Series([None], dtype=pl.Date).new_from_index(0, raw.height)
     )
-    frame = pl.DataFrame({"e": event, "d": raw.get_column("_declared_on"), "n": raw.get_column("_night")})
+    frame = pl.DataFrame(
+        {"e": event, "d": raw.get_column("_declared_on"), "n": raw.get_column("_night")}
+    )
     return frame.select(pl.coalesce("e", "d", "n").alias("_on")).to_series()
 
 
@@ -213,7 +224,9 @@ class _Changes:
         self._waiting = 0
         self._writer: Any = None
 
-    def add(self, raw: pl.DataFrame, table: Table, typed: pl.DataFrame, reasons: pl.DataFrame) -> None:
+    def add(
+        self, raw: pl.DataFrame, table: Table, typed: pl.DataFrame, reasons: pl.DataFrame
+    ) -> None:
         """`reasons` has a column per field that may have changed."""
         if reasons.is_empty():
             return
@@ -229,7 +242,11 @@ class _Changes:
                     "new": typed.get_column(field),
                 }
             ).filter(pl.col("reason").is_not_null())
-            self.add_rows(raw, table, found.with_columns(pl.col("new").cast(pl.String), pl.lit(field).alias("field")))
+            self.add_rows(
+                raw,
+                table,
+                found.with_columns(pl.col("new").cast(pl.String), pl.lit(field).alias("field")),
+            )
 
     def add_rows(self, raw: pl.DataFrame, table: Table, found: pl.DataFrame) -> None:
         """`found`: row (position in the chunk), field, reason, source, new."""
@@ -259,12 +276,14 @@ class _Changes:
     def frame(self) -> pl.DataFrame:
         """What was collected and is not written yet."""
         found = pl.concat(self._frames) if self._frames else pl.DataFrame(schema=CHANGE_SCHEMA)
-        return found.cast(CHANGE_SCHEMA)
+        return found.select(pl.col(name).cast(kind) for name, kind in CHANGE_SCHEMA.items())
 
     def _flush(self) -> None:
         arrow = self.frame().to_arrow(compat_level=pl.CompatLevel.oldest())
         if self._writer is None:
-            self._writer = pq.ParquetWriter(self.path, arrow.schema, compression="zstd", compression_level=1)
+            self._writer = pq.ParquetWriter(
+                self.path, arrow.schema, compression="zstd", compression_level=1
+            )
         self._writer.write_table(arrow)
         self._frames, self._waiting = [], 0
 

@@ -65,7 +65,11 @@ def convert(
     plain = [f for f in filled if f.type not in WORDED]
     new = raw.select(
         *(_CONVERSIONS[f.type](f, knowledge, order).alias(f.name) for f in plain),
-        *(_extra_reason(f, order).alias(WHY + f.name) for f in plain if f.type in ("date", "birth")),
+        *(
+            _extra_reason(f, order).alias(WHY + f.name)
+            for f in plain
+            if f.type in ("date", "birth")
+        ),
     )
     both = raw.select(pl.col(f.name).alias("sent:" + f.name) for f in plain).hstack(new)
     reasons = both.select(_reason(f).alias(f.name) for f in plain)
@@ -74,11 +78,18 @@ def convert(
         new = new.with_columns(value)
         reasons = reasons.with_columns(why)
     # `_file` is there only to give the frame its height where every field is blank.
-    typed = raw.select("_file").hstack(new).select(
-        pl.col(f.name)
-        if f in filled
-        else pl.when(pl.col("_file").is_null()).then(None).cast(DTYPES.get(f.type, pl.String())).alias(f.name)
-        for f in fields
+    typed = (
+        raw.select("_file")
+        .hstack(new)
+        .select(
+            pl.col(f.name)
+            if f in filled
+            else pl.when(pl.col("_file").is_null())
+            .then(None)
+            .cast(DTYPES.get(f.type, pl.String()))
+            .alias(f.name)
+            for f in fields
+        )
     )
     return typed, reasons
 

@@ -13,13 +13,15 @@ def person_join(project: Project, table_id: str, alias: str) -> tuple[str, str]:
     episode's or its parent's person. A birth certificate names the mother, and belongs to her episode.
     """
     table = project.tables[table_id]
-    if table.identity and not table.is_enveloped or (table.identity and "full_name" in table.identity.fields()):
-        if table.name != "birth":
-            return (
-                f"LEFT JOIN link.record_persons lp ON lp.table_id = '{table_id}'"
-                f" AND lp._file = {alias}._file AND lp._row = {alias}._row",
-                "lp.person_id",
-            )
+    names_somebody = table.identity is not None and (
+        not table.is_enveloped or table.identity.full_name is not None
+    )
+    if names_somebody and table.name != "birth":
+        return (
+            f"LEFT JOIN link.record_persons lp ON lp.table_id = '{table_id}'"
+            f" AND lp._file = {alias}._file AND lp._row = {alias}._row",
+            "lp.person_id",
+        )
     if table.is_enveloped:
         return f"LEFT JOIN link.unit_persons lp ON lp._key = {alias}._key", "lp.person_id"
     if table.parent:

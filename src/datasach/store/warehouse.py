@@ -91,7 +91,7 @@ class Warehouse:
                 "autoinstall_known_extensions": False,
                 "autoload_known_extensions": False,
                 "allow_community_extensions": False,
-            }
+            },
         )
         for layer in LAYERS:
             self.con.execute(f"CREATE SCHEMA {layer}")
@@ -106,7 +106,8 @@ class Warehouse:
         self.con.execute(sql, parameters)
 
     def frame(self, sql: str) -> pl.DataFrame:
-        return self.con.sql(sql).pl()
+        frame: pl.DataFrame = self.con.sql(sql).pl()
+        return frame
 
     def value(self, sql: str) -> Any:
         row = self.con.execute(sql).fetchone()

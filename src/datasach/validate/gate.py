@@ -112,7 +112,9 @@ def _reason(result: dict[str, Any]) -> str:
     return f"{about}: {rule} does not hold ({result['expectation']})"
 
 
-def _table(warehouse: Warehouse, project: Project, table_id: str, staged: StagedFile) -> dict[str, Any]:
+def _table(
+    warehouse: Warehouse, project: Project, table_id: str, staged: StagedFile
+) -> dict[str, Any]:
     table = project.tables[table_id]
     failed = dict(
         warehouse.rows(
@@ -141,11 +143,20 @@ def _table(warehouse: Warehouse, project: Project, table_id: str, staged: Staged
 
 def _expressible(project: Project, rule: Rule, failed: dict[str, int]) -> dict[str, Any] | None:
     """The rule in the request's words; None where GX could not say the same (conditions, joins)."""
-    if rule.kind not in CAN_EXPRESS or rule.when or rule.vintages or rule.valid_from or rule.valid_to:
+    if (
+        rule.kind not in CAN_EXPRESS
+        or rule.when
+        or rule.vintages
+        or rule.valid_from
+        or rule.valid_to
+    ):
         return None
     parameters = rule.parameters
     field_name = str(parameters["field"])
-    if rule.kind == "between" and project.tables[rule.table].field(field_name).type not in ("integer", "decimal"):
+    if rule.kind == "between" and project.tables[rule.table].field(field_name).type not in (
+        "integer",
+        "decimal",
+    ):
         return None
     check: dict[str, Any] = {
         "rule": rule.id, "field": field_name, "severity": rule.severity,
@@ -181,7 +192,12 @@ def _metrics(warehouse: Warehouse, project: Project, not_run: list[NotRun]) -> l
             {"about": database, "rule": "BOOKS_OFF", "value": float(off), "at_most": 0.0},
         ]
         rows += [
-            {"about": r.table, "rule": r.id, "value": shares.get((r.table, r.id), 0.0), "at_most": r.tolerance}
+            {
+                "about": r.table,
+                "rule": r.id,
+                "value": shares.get((r.table, r.id), 0.0),
+                "at_most": r.tolerance,
+            }
             for r in project.rules
             if r.severity == "stop" and r.database == database
         ]

@@ -44,7 +44,7 @@ from great_expectations.execution_engine.sqlalchemy_execution_engine import (  #
 COUNTS_ONLY = {"result_format": "SUMMARY", "partial_unexpected_count": 0}
 
 
-class OneConnection(SqlAlchemyExecutionEngine):  # type: ignore[misc]
+class OneConnection(SqlAlchemyExecutionEngine):
     @contextmanager
     def get_connection(self) -> Iterator[Any]:
         if getattr(self, "_kept", None) is None:
@@ -52,13 +52,13 @@ class OneConnection(SqlAlchemyExecutionEngine):  # type: ignore[misc]
         yield self._kept
 
 
-class DuckDBDatasource(SQLDatasource):  # type: ignore[misc]
+class DuckDBDatasource(SQLDatasource):
     """`context.data_sources.add_duckdb(…)`: registered by its type, as GX's own SQLite source is."""
 
     type: Literal["duckdb"] = "duckdb"
 
     @property
-    def execution_engine_type(self) -> type[SqlAlchemyExecutionEngine]:
+    def execution_engine_type(self) -> Any:
         return OneConnection
 
 
@@ -66,7 +66,9 @@ def expectations(table: dict[str, Any]) -> list[Any]:
     """Expectations of one published table, from the request's plain description."""
     found: list[Any] = [
         gxe.ExpectTableRowCountToEqual(value=table["rows"], meta={"rule": "ROWS"}),
-        gxe.ExpectTableColumnsToMatchOrderedList(column_list=table["columns"], meta={"rule": "COLUMNS"}),
+        gxe.ExpectTableColumnsToMatchOrderedList(
+            column_list=table["columns"], meta={"rule": "COLUMNS"}
+        ),
     ]
     key = table["key"]
     if len(key) == 1:
@@ -123,7 +125,9 @@ def judge(request: dict[str, Any]) -> dict[str, Any]:
     for table in request["tables"]:
         asset = published.add_table_asset(table["id"], table_name=_view(table))
         batch = asset.add_batch_definition_whole_table("all")
-        results += _run(context, f"published {table['id']}", table["id"], batch, expectations(table), {})
+        results += _run(
+            context, f"published {table['id']}", table["id"], batch, expectations(table), {}
+        )
     rows = [{**row, "name": f"{row['about']} {row['rule']}"} for row in request["metrics"]]
     asset = frames.add_dataframe_asset("metrics")
     batch = asset.add_batch_definition_whole_dataframe("all")
@@ -180,7 +184,9 @@ def _plain(about: str, one: dict[str, Any]) -> dict[str, Any]:
 def _raised(info: dict[str, Any]) -> bool:
     if "raised_exception" in info:
         return bool(info["raised_exception"])
-    return any(bool(inner.get("raised_exception")) for inner in info.values() if isinstance(inner, dict))
+    return any(
+        bool(inner.get("raised_exception")) for inner in info.values() if isinstance(inner, dict)
+    )
 
 
 def main() -> None:

@@ -67,7 +67,13 @@ def validate(
         groups += [joined[i : i + JOINS_AT_ONCE] for i in range(0, len(joined), JOINS_AT_ONCE)]
         for group in groups:
             not_run += _evaluate(warehouse, table, group, metrics)
-    schema = {"table_id": pl.String, "rule": pl.String, "facility": pl.String, "tested": pl.Int64, "failed": pl.Int64}
+    schema = {
+        "table_id": pl.String,
+        "rule": pl.String,
+        "facility": pl.String,
+        "tested": pl.Int64,
+        "failed": pl.Int64,
+    }
     warehouse.put("checks.metrics", pl.DataFrame(metrics, schema=schema, orient="row"))
     _hold(warehouse, project)
     _priority(warehouse, project)
@@ -129,7 +135,9 @@ def _evaluate_together(
         f"CREATE OR REPLACE TEMP TABLE judged AS SELECT r._file, r._row, r._key, r._facility AS facility,"
         f" {asked}, {broken} FROM ({base_query(table, checks)}) r {joins}"
     )
-    counted = warehouse.rows(f"SELECT facility, {counts} FROM judged GROUP BY facility ORDER BY facility")
+    counted = warehouse.rows(
+        f"SELECT facility, {counts} FROM judged GROUP BY facility ORDER BY facility"
+    )
     metrics += [
         (table.id, rule.id, row[0], row[1 + 2 * i], row[2 + 2 * i])
         for row in counted
@@ -186,9 +194,11 @@ def _priority(warehouse: Warehouse, project: Project) -> None:
         filled = ", ".join(f'count("{name}")' for name in wanted)
         sql = f"SELECT _facility, count(*), {filled} FROM current.{sql_name(table.id)} GROUP BY ALL ORDER BY 1"
         for facility, expected, *counts in warehouse.rows(sql):
-            counted += [(table.id, n, facility, expected, c) for n, c in zip(wanted, counts, strict=True)]
-    schema = {"table_id": pl.String, "field": pl.String, "facility": pl.String}
-    schema |= {"expected": pl.Int64, "filled": pl.Int64}
+            counted += [
+                (table.id, n, facility, expected, c) for n, c in zip(wanted, counts, strict=True)
+            ]
+    text = dict.fromkeys(("table_id", "field", "facility"), pl.String())
+    schema = {**text, "expected": pl.Int64(), "filled": pl.Int64()}
     warehouse.put("checks.priority", pl.DataFrame(counted, schema=schema, orient="row"))
 
 

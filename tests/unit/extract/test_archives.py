@@ -28,7 +28,10 @@ def read(tmp_path: Path, content: bytes) -> list[tuple[str | None, bytes]]:
 
 
 def test_a_zip_gives_its_members_and_a_gzip_its_content(tmp_path: Path) -> None:
-    assert read(tmp_path, zipped(("a.xml", b"1"), ("b.xml", b"2"))) == [("a.xml", b"1"), ("b.xml", b"2")]
+    assert read(tmp_path, zipped(("a.xml", b"1"), ("b.xml", b"2"))) == [
+        ("a.xml", b"1"),
+        ("b.xml", b"2"),
+    ]
     assert read(tmp_path, gzip.compress(b"3")) == [(None, b"3")]
 
 
@@ -55,7 +58,10 @@ def test_hostile_zips_are_refused(tmp_path: Path, code: str) -> None:
 
 
 def test_gzip_bombs_and_stumps_are_refused(tmp_path: Path) -> None:
-    for content, code in ((gzip.compress(b"0" * 50_000_000), "ARC_BOMB"), (gzip.compress(b"1" * 99)[:-5], "ARC_CORRUPT")):
+    for content, code in (
+        (gzip.compress(b"0" * 50_000_000), "ARC_BOMB"),
+        (gzip.compress(b"1" * 99)[:-5], "ARC_CORRUPT"),
+    ):
         with pytest.raises(UnreadableExtract) as refused:
             read(tmp_path, content)
         assert refused.value.code == code

@@ -6,11 +6,11 @@ import base64
 import textwrap
 
 import pytest
-from tests.envelopes import b64, envelope, services_xml, simple_visit, visit_xml
 
 from datasach.errors import UnreadableExtract
 from datasach.extract.envelope import RowShape, read_envelope, rows_of
 from datasach.spec.project import Project
+from tests.envelopes import b64, envelope, services_xml, simple_visit, visit_xml
 
 
 @pytest.fixture(scope="session")
@@ -21,7 +21,9 @@ def shapes(project: Project) -> dict[str, RowShape]:
     }
 
 
-def read(data: bytes, shapes: dict[str, RowShape]) -> tuple[dict[str, list[dict[str, str | None]]], set[str]]:
+def read(
+    data: bytes, shapes: dict[str, RowShape]
+) -> tuple[dict[str, list[dict[str, str | None]]], set[str]]:
     """Every row of the file by table, as tag → text, and the notes."""
     opened = read_envelope(data)
     found: dict[str, list[dict[str, str | None]]] = {}
@@ -51,12 +53,18 @@ HABITS = {
     "declared_windows_1258": envelope([simple_visit(), simple_visit(MA_LK="LK002")])
     .replace("utf-8", "windows-1258", 1)
     .encode("cp1258", "xmlcharrefreplace"),
-    "base64_over_lines": envelope([simple_visit(), simple_visit(MA_LK="LK002")], pack=wrapped).encode(),
-    "inner_declaration": envelope([simple_visit(), simple_visit(MA_LK="LK002")], pack=with_declaration).encode(),
+    "base64_over_lines": envelope(
+        [simple_visit(), simple_visit(MA_LK="LK002")], pack=wrapped
+    ).encode(),
+    "inner_declaration": envelope(
+        [simple_visit(), simple_visit(MA_LK="LK002")], pack=with_declaration
+    ).encode(),
     "inner_in_cdata": envelope(
         [simple_visit(), simple_visit(MA_LK="LK002")], pack=lambda d: f"<![CDATA[{d}]]>"
     ).encode(),
-    "inner_as_elements": envelope([simple_visit(), simple_visit(MA_LK="LK002")], pack=lambda d: d).encode(),
+    "inner_as_elements": envelope(
+        [simple_visit(), simple_visit(MA_LK="LK002")], pack=lambda d: d
+    ).encode(),
     "inner_utf16": envelope(
         [simple_visit(), simple_visit(MA_LK="LK002")],
         pack=lambda d: base64.b64encode(d.encode("utf-16")).decode(),
@@ -109,7 +117,9 @@ def test_lines_of_one_unit_keep_their_order(shapes: dict[str, RowShape]) -> None
 REFUSED = {
     "XML_EMPTY": b"  \n",
     "XML_SYNTAX": PLAIN.encode()[:-40],
-    "XML_DTD": PLAIN.replace("<GIAMDINHHS>", '<!DOCTYPE x [<!ENTITY e "79001">]><GIAMDINHHS>').encode(),
+    "XML_DTD": PLAIN.replace(
+        "<GIAMDINHHS>", '<!DOCTYPE x [<!ENTITY e "79001">]><GIAMDINHHS>'
+    ).encode(),
     "ENV_ROOT": b"<KHAC><A/></KHAC>",
     "ENV_NO_FACILITY": PLAIN.replace("<MACSKCB>79001</MACSKCB>", "<MACSKCB/>").encode(),
     "ENV_NO_UNITS": b"<GIAMDINHHS><THONGTINDONVI><MACSKCB>79001</MACSKCB></THONGTINDONVI></GIAMDINHHS>",
@@ -133,7 +143,9 @@ PART_PROBLEMS = {
 
 
 @pytest.mark.parametrize("code", PART_PROBLEMS)
-def test_one_unreadable_part_does_not_take_the_others_with_it(code: str, shapes: dict[str, RowShape]) -> None:
+def test_one_unreadable_part_does_not_take_the_others_with_it(
+    code: str, shapes: dict[str, RowShape]
+) -> None:
     broken = envelope([[("XML1", visit_xml())]], pack=PART_PROBLEMS[code])
     whole = envelope([[("XML3", services_xml())]])
     start = broken.index("<FILEHOSO>")
@@ -144,4 +156,7 @@ def test_one_unreadable_part_does_not_take_the_others_with_it(code: str, shapes:
 
 def test_the_same_table_twice_in_one_unit_is_told() -> None:
     twice = envelope([[("XML1", visit_xml()), ("XML1", visit_xml())]])
-    assert [p.problem for p in next(read_envelope(twice.encode()).units).parts] == [None, "PART_TWICE"]
+    assert [p.problem for p in next(read_envelope(twice.encode()).units).parts] == [
+        None,
+        "PART_TWICE",
+    ]

@@ -21,7 +21,9 @@ ROWS = ["01;Nguyễn Thị Hoa;02/03/1990", "02;Trần Văn Đức;15/08/1971"]
 
 @pytest.fixture
 def read(tmp_path: Path) -> Callable[..., tuple[list[tuple[object, ...]], Incoming]]:
-    def run(form: str, content: bytes, path: str = "$", **options: str) -> tuple[list[tuple[object, ...]], Incoming]:
+    def run(
+        form: str, content: bytes, path: str = "$", **options: str
+    ) -> tuple[list[tuple[object, ...]], Incoming]:
         file = tmp_path / "landed"
         file.write_bytes(content)
         with duckdb.connect() as con:
@@ -61,7 +63,9 @@ def _for_1258(letter: str) -> str:
 
 
 def test_a_broken_line_is_set_aside_with_its_number(read) -> None:
-    rows, incoming = read("csv", "\n".join([HEAD, ROWS[0], "03;thiếu", ROWS[1], "04;thừa;1;2"]).encode())
+    rows, incoming = read(
+        "csv", "\n".join([HEAD, ROWS[0], "03;thiếu", ROWS[1], "04;thừa;1;2"]).encode()
+    )
     assert [(r[0], r[1]) for r in rows] == [(2, "01"), (4, "02")]
     assert incoming.rejected == [(3, "CSV_LINE"), (5, "CSV_LINE")]
 
@@ -94,7 +98,11 @@ PRESCRIPTIONS = [
 def test_json_array_and_lines_say_the_same(read) -> None:
     array, _ = read("json", json.dumps(PRESCRIPTIONS).encode())
     lines, _ = read("json", "\n".join(json.dumps(p) for p in PRESCRIPTIONS).encode())
-    assert [row[1:3] for row in array] == [row[1:3] for row in lines] == [("01", "2026-03-02"), ("02", "2026-03-03")]
+    assert (
+        [row[1:3] for row in array]
+        == [row[1:3] for row in lines]
+        == [("01", "2026-03-02"), ("02", "2026-03-03")]
+    )
 
 
 def test_a_nested_list_becomes_rows_that_know_their_parent(read) -> None:

@@ -6,11 +6,11 @@ import shutil
 from pathlib import Path
 
 import pytest
-from tests.conftest import ROOT
 
 from datasach.errors import SpecError
 from datasach.spec.load import Problems, read_yaml
 from datasach.spec.project import load_project
+from tests.conftest import ROOT
 
 
 @pytest.fixture
@@ -47,7 +47,9 @@ def test_every_problem_is_told_at_once_with_its_line_and_a_suggestion(copy: Path
 def test_a_field_that_is_not_in_its_table_is_named(copy: Path) -> None:
     source = copy / "datasets/_sources/immunizations.yaml"
     change(source, "ma_mui_tiem:", "ma_mui_tien:")
-    with pytest.raises(SpecError, match=r'"ma_mui_tien" is not in immunization\.dose; did you mean "ma_mui_tiem"\?'):
+    with pytest.raises(
+        SpecError, match=r'"ma_mui_tien" is not in immunization\.dose; did you mean "ma_mui_tiem"\?'
+    ):
         load_project(copy)
 
 
@@ -73,4 +75,9 @@ def test_a_code_is_never_a_number(tmp_path: Path) -> None:
     path.write_text("facility: 01001\nanswer: no\nday: 2025-07-01\ntime: 1:30\n", "utf-8")
     document = read_yaml(path, Problems(tmp_path))
     assert document is not None
-    assert document.data == {"facility": "01001", "answer": "no", "day": "2025-07-01", "time": "1:30"}
+    assert document.data == {
+        "facility": "01001",
+        "answer": "no",
+        "day": "2025-07-01",
+        "time": "1:30",
+    }

@@ -29,9 +29,7 @@ KNOWN_BY = (
 
 def channels(book: Book, _: str) -> Context:
     found = book.channels
-    ranked = sorted(
-        found.facilities.items(), key=lambda item: (-_unreconciled(item[1]), item[0])
-    )
+    ranked = sorted(found.facilities.items(), key=lambda item: (-_unreconciled(item[1]), item[0]))
     return {
         "states": STATES,
         "nation": found.nation,
@@ -106,7 +104,10 @@ def run(book: Book, _: str) -> Context:
                 "reason": book.held_reason(database.id),
                 "checks": sum(r.database == database.id for r in gate.results),
                 "failed": sum(r.database == database.id and not r.holds for r in gate.results),
-                "compared": sum(r.database == database.id and r.ours is not None and r.theirs is not None for r in gate.results),
+                "compared": sum(
+                    r.database == database.id and r.ours is not None and r.theirs is not None
+                    for r in gate.results
+                ),
                 "published": book.manifest.get("databases", {}).get(database.id),
             }
             for database in book.databases
@@ -138,7 +139,7 @@ def _books(book: Book) -> dict[str, Counts]:
 
 
 def _inputs_digest(book: Book) -> str:
-    """SHA-256 over night, sender and SHA-256 of every file offered, sorted: equal digests, equal inputs."""
+    """SHA-256 over night, sender and SHA-256 of every file, sorted: equal digests, equal inputs."""
     digest = hashlib.sha256()
     for line in sorted(f"{d.night} {d.sender} {d.sha256}\n" for d in book.deliveries):
         digest.update(line.encode())
@@ -177,7 +178,9 @@ def _steps(found: dict[str, Any]) -> list[tuple[Title, str]]:
     for name, title in STEP_TITLES.items():
         facts = found.get(name)
         if isinstance(facts, dict):
-            lines.append((title, " · ".join(f"{key} = {_plain(value)}" for key, value in facts.items())))
+            lines.append(
+                (title, " · ".join(f"{key} = {_plain(value)}" for key, value in facts.items()))
+            )
     return lines
 
 
@@ -188,4 +191,8 @@ def _plain(value: Any) -> str:
 
 
 def methods(book: Book, _: str) -> Context:
-    return {"verdicts": book.words.verdicts, "codes": book.words.codes, "outcomes": book.words.outcomes}
+    return {
+        "verdicts": book.words.verdicts,
+        "codes": book.words.codes,
+        "outcomes": book.words.outcomes,
+    }

@@ -55,12 +55,23 @@ class Book:
         )
 
     def has_page(self, unit: Unit) -> bool:
-        """Units that sent something or are spoken of in a record have a page; names in a register have not."""
+        """Units that sent something or are spoken of in a record; mere names in a register have no page."""
         records = self.quality.scores.records
-        return bool(unit.evenings) or any((d, unit.id) in records for d in self.night.project.databases)
+        return bool(unit.evenings) or any(
+            (d, unit.id) in records for d in self.night.project.databases
+        )
 
     def scores(self, database: str = "", whose: str = "") -> list[Score]:
         return self.quality.scores.of(database, whose)
+
+    def trends(self, database: str, whose: str = "") -> dict[str, list[float | None]]:
+        """Pillar → its share over the nights; empty where tonight's is not told either."""
+        return {
+            score.pillar: self.history.trend(database, score.pillar, whose)
+            if score.tone != "none"
+            else []
+            for score in self.scores(database, whose)
+        }
 
     def records(self, database: str, whose: str = "") -> int | None:
         """Current records; None where the number must not be told."""
@@ -84,12 +95,11 @@ class Book:
         return _reason(broken.rule, broken.about, broken.theirs, broken.ours, broken.raised)
 
 
-def _reason(
-    rule: str, about: str, theirs: int | None, ours: float | None, raised: bool
-) -> Title:
+def _reason(rule: str, about: str, theirs: int | None, ours: float | None, raised: bool) -> Title:
     if raised:
         return Title(
-            vi=f"Không kiểm tra được {rule} trên {about}.", en=f"{rule} could not be checked on {about}."
+            vi=f"Không kiểm tra được {rule} trên {about}.",
+            en=f"{rule} could not be checked on {about}.",
         )
     if rule == "RULES_NOT_RUN":
         return Title(vi="Có quy tắc không chạy được.", en="Some rules did not run.")

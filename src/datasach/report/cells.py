@@ -1,6 +1,6 @@
-"""The table cells that every page has by the hundred: plain functions, as a template macro costs ten times more.
+"""The table cells that every page has by the hundred: plain functions, as a macro costs ten times more.
 
-Everything put into the markup here is a number or a word of ours; what came from a sender is escaped.
+Everything put into the markup here is a number or a word of ours; what a sender wrote is escaped.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ _COUNT_LABELS = tuple(FATE_TITLES[name].vi for name in ("read", *FATES))
 NOT_APPLICABLE = Title(vi="Không áp dụng", en="Not applicable")
 SEVERITIES: dict[str, tuple[Tone, Title]] = {
     "stop": ("bad", Title(vi="Chặn", en="Stop")),
+    "reject": ("bad", Title(vi="Từ chối", en="Reject")),
     "quarantine": ("concern", Title(vi="Giữ lại", en="Hold")),
     "flag": ("watch", Title(vi="Cảnh báo", en="Warn")),
 }
@@ -70,7 +71,7 @@ _SEVERITY_CHIPS = {name: chip(tone, title) for name, (tone, title) in SEVERITIES
 
 
 def score_cells(scores: Sequence[Score], verdicts: Verdicts) -> Markup:
-    """A cell per pillar: share, verdict word, numerator / denominator. No share below the least number of records."""
+    """A cell per pillar: share, verdict, numerator / denominator; no share where there is too little."""
     return Markup("".join(_score_cell(score, verdicts) for score in scores))
 
 

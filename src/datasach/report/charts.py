@@ -24,6 +24,8 @@ MARKS: dict[Tone, str] = {
 }
 """Shape of every verdict in a 16 × 16 box: circle, triangle, lozenge, square, ring."""
 
+LEAST_RANGE = 0.01
+
 
 def svg(width: float, height: float, title: str, body: str, kind: str) -> Markup:
     return Markup(
@@ -76,21 +78,25 @@ def bar(share: float, tone: str = "accent", width: float = 90) -> Markup:
     )
 
 
-def spark(values: Sequence[float | None], title: str, width: float = 84, height: float = 22) -> Markup:
-    """A line over the nights, oldest first; empty below two known values. The scale is the values' own."""
+def spark(
+    values: Sequence[float | None], title: str, width: float = 84, height: float = 22
+) -> Markup:
+    """A line over the nights, oldest first; empty below two known values. Its height is the values' own
+    range but at least one percentage point, so that a change of nothing does not look like one."""
     known = [value for value in values if value is not None]
     if len(known) < 2:
         return Markup("")
     low, high = min(known), max(known)
-    room = (high - low) or 1.0
+    room = max(high - low, LEAST_RANGE)
     step = (width - 6) / max(1, len(values) - 1)
     points = [
-        (3 + index * step, height - 4 - (value - low) / room * (height - 8))
+        (
+            3 + index * step,
+            height - 4 - ((value - low) + (room - (high - low)) / 2) / room * (height - 8),
+        )
         for index, value in enumerate(values)
         if value is not None
     ]
-    if low == high:
-        points = [(x, height / 2) for x, _ in points]
     line = " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
     x, y = points[-1]
     body = f'<polyline points="{line}"/><circle cx="{x:.1f}" cy="{y:.1f}" r="2.6"/>'
@@ -131,8 +137,12 @@ def columns(data: Sequence[Column], title: str, width: float = 640, height: floa
             )
         if (len(data) - 1 - index) % every == 0:
             middle = x + wide / 2
-            body.append(f'<text x="{middle:.1f}" y="{base - tall - 5:.1f}">{compact(one.value)}</text>')
-            body.append(f'<text class="tick" x="{middle:.1f}" y="{height - 4:g}">{escape(one.label)}</text>')
+            body.append(
+                f'<text x="{middle:.1f}" y="{base - tall - 5:.1f}">{compact(one.value)}</text>'
+            )
+            body.append(
+                f'<text class="tick" x="{middle:.1f}" y="{height - 4:g}">{escape(one.label)}</text>'
+            )
     return svg(width, height, title, "".join(body), "columns")
 
 
@@ -153,5 +163,7 @@ def strip(nights: Sequence[tuple[str, Tone | None]], title: str) -> Markup:
     pieces = []
     for index, (_, tone) in enumerate(nights):
         inner = MARKS[tone] if tone else '<circle cx="8" cy="8" r="1.6" class="gap"/>'
-        pieces.append(f'<g class="{tone or "gap"}" transform="translate({index * 18} 1)">{inner}</g>')
+        pieces.append(
+            f'<g class="{tone or "gap"}" transform="translate({index * 18} 1)">{inner}</g>'
+        )
     return svg(max(18, len(nights) * 18), 18, title, "".join(pieces), "strip")

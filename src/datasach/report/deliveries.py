@@ -130,7 +130,9 @@ def gather(night: Night) -> list[Delivery]:
         deliveries[row["offer"]] = Delivery(**dict(row), receipt=receipt)
     for content in contents.values():
         deliveries[content.facts["offer"]].contents.append(content)
-    for row in night.ledger.rows("SELECT offer, member, file FROM copies ORDER BY offer, member, file"):
+    for row in night.ledger.rows(
+        "SELECT offer, member, file FROM copies ORDER BY offer, member, file"
+    ):
         deliveries[row["offer"]].copies.append((row["member"], contents[row["file"]]))
     for delivery in deliveries.values():
         delivery.add_up()
@@ -139,8 +141,9 @@ def gather(night: Night) -> list[Delivery]:
 
 def _contents(night: Night) -> dict[str, Content]:
     rows = night.ledger.rows(
-        "SELECT file, sha256, offer, member, size, source, channel, facility, declared_on, vintage, signature,"
-        " units_said, units_read, notes, state, code, detail FROM files ORDER BY offer, member, file"
+        "SELECT file, sha256, offer, member, size, source, channel, facility, declared_on, vintage,"
+        " signature, units_said, units_read, notes, state, code, detail"
+        " FROM files ORDER BY offer, member, file"
     )
     return {row["file"]: Content(dict(row)) for row in rows}
 
@@ -193,10 +196,12 @@ def _place(place: dict[str, Any], enveloped: bool, line: int | None) -> dict[str
 
 
 def _lines(night: Night) -> dict[tuple[str, str, int], int]:
-    """(table, file, row) → line in the file, for rows with a finding in tables that are not enveloped."""
+    """(table, file, row) → line in the file, for rows with a finding outside envelopes."""
     tables = [
         table
-        for (name,) in night.warehouse.rows("SELECT DISTINCT table_id FROM checks.findings ORDER BY 1")
+        for (name,) in night.warehouse.rows(
+            "SELECT DISTINCT table_id FROM checks.findings ORDER BY 1"
+        )
         if not (table := night.project.tables[name]).is_enveloped
     ]
     parts = [

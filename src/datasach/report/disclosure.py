@@ -1,10 +1,12 @@
 """Small counts of people are not printed, nor can they be worked out from what is printed.
 
-A count of 1 to `small - 1` is hidden. Where that leaves one unknown in a sum (the facilities of a place, the
-places of the nation), the next smallest is hidden with it, or the total, until no sum has one unknown.
+A count of 1 to `small - 1` is hidden. Where that leaves one unknown in a sum (the facilities of a
+place, the places of the nation), the next smallest is hidden with it, or the total, until no sum has
+one unknown.
 
-This concerns the databases of `verdicts.yaml: sensitive`, whose records say something about a person by their
-mere number (HIV, tuberculosis, deaths). Files and rows a facility sent are process counts and are printed.
+This concerns the databases of `verdicts.yaml: sensitive`, whose records say something about a person by
+their mere number (HIV, tuberculosis, deaths). Files and rows a facility sent are process counts and
+are printed.
 """
 
 from __future__ import annotations
@@ -52,9 +54,7 @@ def _in_sums(
     return hidden
 
 
-def merge_small(
-    labels: Sequence[str], counts: Sequence[int], small: int
-) -> list[tuple[str, int]]:
+def merge_small(labels: Sequence[str], counts: Sequence[int], small: int) -> list[tuple[str, int]]:
     """Neighbouring classes joined until none holds 1 to `small - 1` people; the total stays what it was.
 
     >>> merge_small(["1", "2", "3-5", "6+"], [90, 7, 2, 1], small=5)

@@ -21,7 +21,7 @@ UP = "../"
 
 @dataclass(slots=True)
 class Cause:
-    """One rule a facility violates, over all its tables: the same mistake sent through two channels is one."""
+    """One rule a facility violates, over all its tables: a mistake sent through two channels is one."""
 
     rule: Rule
     found: list[Failing] = field(default_factory=list)
@@ -64,7 +64,7 @@ def facility(book: Book, name: str) -> Context:
         "expected_vi": f" trên {unit.expected} đêm dự kiến" if unit.expected else "",
         "expected_en": f" of {unit.expected} expected" if unit.expected else "",
         "scores": book.scores("", name),
-        "trends": {s.pillar: book.history.trend("", s.pillar, name) for s in book.scores("", name)},
+        "trends": book.trends("", name),
         "databases": [
             {"spec": d, "records": book.records(d.id, name), "scores": book.scores(d.id, name)}
             for d in book.databases

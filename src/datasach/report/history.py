@@ -1,8 +1,8 @@
 """What earlier nights came to: one small Parquet file per night, rewritten when the night is run again.
 
-    state/history/scores/<night>.parquet    night, database, facility, pillar, numerator, denominator
-    state/history/volumes/<night>.parquet   night, unit, files, read, accepted, quarantined, rejected, superseded,
-                                            duplicate: all that the unit had sent by then, as it then stood
+state/history/scores/<night>.parquet    night, database, facility, pillar, numerator, denominator
+state/history/volumes/<night>.parquet   night, unit, files, read, accepted, quarantined, rejected, superseded,
+                                        duplicate: all that the unit had sent by then, as it then stood
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ from datasach.report.numbers import Percent, day, short_day
 from datasach.report.places import Place, Unit
 from datasach.report.render import say
 from datasach.report.rules_page import worst_groups
-from datasach.report.words import PILLARS, TONES, Tone
+from datasach.report.words import TONES, Tone
 from datasach.spec.contract import Title
 from datasach.spec.rule import PILLAR_TITLES
 
@@ -25,7 +25,9 @@ RULES_FIRST = 10
 
 def national(book: Book, _: str) -> Context:
     country = book.country
-    evenings = [u.evenings[country.tonight] for u in country.units.values() if country.tonight in u.evenings]
+    evenings = [
+        u.evenings[country.tonight] for u in country.units.values() if country.tonight in u.evenings
+    ]
     outcomes = sum((e.outcomes for e in evenings), type(evenings[0].outcomes)()) if evenings else {}
     places = sorted(
         country.places.values(),
@@ -165,7 +167,7 @@ def _database_row(book: Book, database: str) -> dict[str, Any]:
         "records": book.records(database),
         "scores": book.scores(database),
         "held_reason": book.held_reason(database),
-        "trend": book.history.trend(database, "dung"),
+        "trend": book.trends(database)["dung"],
     }
 
 
@@ -205,7 +207,7 @@ def database(book: Book, name: str) -> Context:
         "held_reason": book.held_reason(name),
         "scores": book.scores(name),
         "tone": book.quality.scores.tone(name),
-        "trends": {pillar: book.history.trend(name, pillar) for pillar in PILLARS},
+        "trends": book.trends(name),
         "current": book.records(name),
         "tables": [
             {
@@ -254,7 +256,11 @@ def province(book: Book, name: str) -> Context:
         "levels": level_titles(book),
         "counts_zero": Counts(),
         "units": [
-            {"unit": u, "scores": book.scores("", u.id), "trouble": len(book.quality.failing.get(u.id, []))}
+            {
+                "unit": u,
+                "scores": book.scores("", u.id),
+                "trouble": len(book.quality.failing.get(u.id, [])),
+            }
             for u in shown
         ],
         "unsent": [u for u in place.units if not book.has_page(u)],

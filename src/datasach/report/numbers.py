@@ -1,7 +1,7 @@
 """Numbers, days and names as people read them: Vietnamese in Vietnamese text, English in English text.
 
-    1234.5   vi 1.234,5    en 1,234.5
-    0.9823   vi 98,2 %     en 98.2 %
+1234.5   vi 1.234,5    en 1,234.5
+0.9823   vi 98,2 %     en 98.2 %
 """
 
 from __future__ import annotations

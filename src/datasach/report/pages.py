@@ -49,15 +49,20 @@ def render_all(book: Book, renderer: Renderer) -> Iterator[tuple[str, str]]:
     for page in book.night.project.pages:
         context = CONTEXTS.get(page.id)
         if context is None:
-            raise SpecError(f'reports/pages.yaml: no page "{page.id}"{suggestion(page.id, CONTEXTS)}')
+            raise SpecError(
+                f'reports/pages.yaml: no page "{page.id}"{suggestion(page.id, CONTEXTS)}'
+            )
         for thing in things(page, book):
             path = page.path.format(id=folder_of(thing) if thing else "")
-            yield path, renderer.page(
-                page.template,
-                page=page,
-                menu=menu,
-                section=page.id,
-                up="../" * path.count("/"),
-                tonight=book.country.tonight,
-                **context(book, thing),
+            yield (
+                path,
+                renderer.page(
+                    page.template,
+                    page=page,
+                    menu=menu,
+                    section=page.id,
+                    up="../" * path.count("/"),
+                    tonight=book.country.tonight,
+                    **context(book, thing),
+                ),
             )

@@ -1,4 +1,4 @@
-"""Who sends, from where, on which nights: facilities, authorities and the 34 provinces, with their totals.
+"""Who sends, from where, on which nights: facilities, authorities, the 34 provinces and their totals.
 
 Every sender and every facility spoken of is one `Unit` and lies in exactly one `Place` (a province, or
 the place for those outside every province). So the sums over units, places and the nation are equal by
@@ -23,7 +23,7 @@ SAFE_NAME = re.compile(r"[A-Za-z0-9_-]{1,20}")
 
 
 def folder_of(sender: str) -> str:
-    """A folder name for a sender; odd names (which arrival refuses) get one without their characters."""
+    """A file name for a sender; odd names (which arrival refuses) get one without their characters."""
     if SAFE_NAME.fullmatch(sender):
         return sender
     return "x-" + sender.encode("utf-8", "backslashreplace").hex()[:16]
@@ -125,7 +125,9 @@ def survey(
     units = _units(night, places, {d.sender for d in deliveries})
     for delivery in deliveries:
         outcome = outcomes[delivery.offer]
-        evening = units[delivery.sender].evenings.setdefault(delivery.night, Evening(delivery.night))
+        evening = units[delivery.sender].evenings.setdefault(
+            delivery.night, Evening(delivery.night)
+        )
         evening.files += 1
         evening.counts = evening.counts.plus(delivery.counts)
         evening.tones.append(words.outcomes[outcome].tone)

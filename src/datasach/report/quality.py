@@ -116,7 +116,7 @@ class Quality:
 
 
 def assess(night: Night, verdicts: Verdicts, place_of: dict[str, str]) -> Quality:
-    """Reads checks.scores, .records, .rules, .metrics, .held, .priority, .facilities, and night.carried["not_run"]."""
+    """Reads checks.scores, records, rules, metrics, held, priority, facilities; carried["not_run"]."""
     scores = Scores(verdicts)
     tables: dict[tuple[str, str], int] = {}
     for table, facility, records in night.warehouse.rows("SELECT * FROM checks.records"):
@@ -158,7 +158,9 @@ def _rules(
 ) -> tuple[dict[tuple[str, str], RuleTonight], dict[str, list[Failing]]]:
     fields = {
         (rule, table): text
-        for rule, table, text in night.warehouse.rows("SELECT rule, table_id, fields FROM checks.rules")
+        for rule, table, text in night.warehouse.rows(
+            "SELECT rule, table_id, fields FROM checks.rules"
+        )
     }
     rules = {
         (rule.id, rule.table): RuleTonight(rule, fields.get((rule.id, rule.table), ""))
@@ -199,7 +201,7 @@ def _urgency(one: Failing) -> tuple[int, int, int, str, str]:
 
 
 def _held(night: Night) -> dict[tuple[str, str, str], int]:
-    """(rule, table, facility) → rows it holds; lines held with their record count for the record's table."""
+    """(rule, table, facility) → rows it holds; lines held with a record count for the record's table."""
     held: dict[tuple[str, str, str], int] = defaultdict(int)
     lines: dict[tuple[str, str, str], int] = defaultdict(int)
     for rule, table, facility, with_parent, rows in night.warehouse.rows(

@@ -13,7 +13,7 @@ from datasach.report.places import folder_of
 from datasach.report.words import TONES, Tone, worst
 
 FULL_FILES, FULL_ITEMS, LISTED = 40, 600, 500
-"""Files in full, their findings, and files in the list of one page; the JSON beside it always says everything."""
+"""Files in full, their findings, files listed: what one page takes. The JSON always says everything."""
 FIRST = 8
 PLACES_SHOWN = 10
 
@@ -25,7 +25,9 @@ def receipt_context(
     rows: list[dict[str, Any]] = [
         {"receipt": p, "counts": c} for p, c in zip(payloads, counts, strict=True)
     ]
-    rows.sort(key=lambda r: (TONES.index(r["receipt"]["outcome"]["tone"]), r["receipt"]["file"]["name"]))
+    rows.sort(
+        key=lambda r: (TONES.index(r["receipt"]["outcome"]["tone"]), r["receipt"]["file"]["name"])
+    )
     troubled = [r for r in rows if _says_more(r["receipt"])]
     full = _in_full(troubled)
     tones: list[Tone] = [p["outcome"]["tone"] for p in payloads]
@@ -57,7 +59,11 @@ def _place(one: dict[str, Any]) -> Markup:
     row = one.get("row")
     if "ma_lk" in one:
         return Markup("<code>{}</code> ({})").format(one["ma_lk"], row)
-    for key, vi, en in (("line", "dòng", "line"), ("unit", "hồ sơ", "record"), ("row", "dòng", "row")):
+    for key, vi, en in (
+        ("line", "dòng", "line"),
+        ("unit", "hồ sơ", "record"),
+        ("row", "dòng", "row"),
+    ):
         if key in one:
             return Markup("{} {}").format(spans(vi, en), one[key])
     return Markup("")
@@ -86,13 +92,14 @@ def _fix_first(payloads: list[dict[str, Any]]) -> list[dict[str, Any]]:
     files: dict[tuple[str, str], int] = defaultdict(int)
     for payload in payloads:
         causes = [
-            (("rule", f["rule"]), f, f["count"], f["held"], f["severity"]) for f in payload["findings"]
+            (("rule", f["rule"]), f, f["count"], f["held"], f["severity"])
+            for f in payload["findings"]
         ]
         causes += [
-            (("code", r["code"]), r, r["rows"], r["rows"], "quarantine") for r in payload["rejects"]
+            (("code", r["code"]), r, r["rows"], r["rows"], "reject") for r in payload["rejects"]
         ]
         if payload["reason"] and payload["outcome"]["id"] == "rejected":
-            causes.append((("code", payload["reason"]["code"]), payload["reason"], 0, 0, "stop"))
+            causes.append((("code", payload["reason"]["code"]), payload["reason"], 0, 0, "reject"))
         for key, cause, times, held, severity in causes:
             one = found.setdefault(
                 key,
@@ -105,7 +112,8 @@ def _fix_first(payloads: list[dict[str, Any]]) -> list[dict[str, Any]]:
             files[key] += 1
     for key, one in found.items():
         one["files"] = files[key]
-    order = {"stop": 0, "quarantine": 1, "flag": 2}
+    order = {"reject": 0, "stop": 0, "quarantine": 1, "flag": 2}
     return sorted(
-        found.values(), key=lambda c: (order[c["severity"]], -c["held"], -c["times"], c["id"])
+        found.values(),
+        key=lambda c: (order[c["severity"]], c["times"] > 0, -c["held"], -c["times"], c["id"]),
     )

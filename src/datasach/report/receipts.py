@@ -1,4 +1,4 @@
-"""Receipts: what a sender gets back for every file, as JSON for its software and as a page for its people.
+"""Receipts: what a sender gets back for every file, as JSON for software and as a page for people.
 
     receipts/<night>/<sender>/<receipt>.json    one per file
     receipts/<night>/<sender>/index.html        all files of the sender's night
@@ -29,7 +29,9 @@ def outcome_of(delivery: Delivery, counts: Counts, flags: int, withheld: frozens
     """Key of `outcomes.yaml`: what the sender is told, worked out from where its rows are."""
     if delivery.state == "DUPLICATE":
         return "duplicate"
-    if delivery.state == "REJECTED" or all(c.facts["state"] == "REJECTED" for c in delivery.contents):
+    if delivery.state == "REJECTED" or all(
+        c.facts["state"] == "REJECTED" for c in delivery.contents
+    ):
         return "rejected"
     if any(c.facts["state"] in ("RECEIVED", "VERIFIED", "INGESTED") for c in delivery.contents):
         return "in_progress"
@@ -41,7 +43,9 @@ def outcome_of(delivery: Delivery, counts: Counts, flags: int, withheld: frozens
         if counts.quarantined:
             return "held"
         return "superseded" if counts.superseded else "duplicate" if counts.duplicate else "held"
-    open_tables = [t for t, c in delivery.tables.items() if c.accepted and t.split(".")[0] not in withheld]
+    open_tables = [
+        t for t, c in delivery.tables.items() if c.accepted and t.split(".")[0] not in withheld
+    ]
     if not open_tables:
         return "waiting_gate"
     refused = any(c.facts["state"] == "REJECTED" for c in delivery.contents)
@@ -166,7 +170,13 @@ class Receipts:
         if code is None:
             return None
         word: Code = self._words.code(code)
-        return {"code": code, "vi": word.vi, "en": word.en, "fix": _title(word.fix.vi, word.fix.en), **more}
+        return {
+            "code": code,
+            "vi": word.vi,
+            "en": word.en,
+            "fix": _title(word.fix.vi, word.fix.en),
+            **more,
+        }
 
     def _notes(self, contents: list[Content]) -> list[Payload]:
         times: dict[str, int] = defaultdict(int)

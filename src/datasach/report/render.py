@@ -66,7 +66,7 @@ def _spoken(value: Any, number: Callable[[float], str], percent: Callable[[float
 
 
 class Renderer:
-    """The pages' environment. `fingerprint` tells the templates, words and engine a page was made with."""
+    """The pages' environment. `fingerprint` tells what templates, words and engine made a page."""
 
     def __init__(self, root: Path, words: Words, version: str, declarations: str) -> None:
         folder = root / "reports"
@@ -90,7 +90,8 @@ class Renderer:
             spark=charts.spark, strip=charts.strip, columns=charts.columns, verdict=self._verdict,
             fates=FATES, fate_titles=FATE_TITLES, pillars=PILLARS, pillar_titles=PILLAR_TITLES,
             channels=CHANNELS, num=cells.num, count_cells=cells.count_cells, severity=cells.severity,
-            score_cells=cells.score_cells, records=cells.records_cell, chip=cells.chip, tones=words.verdicts.words, words=words,
+            score_cells=cells.score_cells, records=cells.records_cell, chip=cells.chip,
+            tones=words.verdicts.words, words=words,
             few=self._few, version=version, declarations=declarations,
             fingerprint=self.fingerprint, style=Markup(self._style), script=Markup(SCRIPT),
             csp=_policy(self._style),

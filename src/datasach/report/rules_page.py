@@ -49,7 +49,7 @@ def groups(book: Book) -> list[Group]:
 
 
 def worst_groups(book: Book) -> list[Group]:
-    """Rules that are violated tonight: those that hold most rows first, then those that fail most often."""
+    """Rules violated tonight: those that hold most rows first, then those that fail most often."""
     broken = [g for g in groups(book) if g.failed]
     return sorted(broken, key=lambda g: (-g.held, -g.failed, g.rule.id))
 

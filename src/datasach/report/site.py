@@ -1,8 +1,8 @@
 """The report of a night: receipts for senders, then a static site, then the pointer to it.
 
-    receipts/<night>/<sender>/…    see receipts.py
-    reports/<night>/…              the pages of reports/pages.yaml; whole before it can be seen
-    reports/latest                 symbolic link to the newest whole site
+receipts/<night>/<sender>/…    see receipts.py
+reports/<night>/…              the pages of reports/pages.yaml; whole before it can be seen
+reports/latest                 symbolic link to the newest whole site
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ def write_report(night: Night, progress: Progress) -> dict[str, Any]:
     """Write receipts and site of the night.
 
     Reads   the ledger, checks.*, recon.*, standard.files/rejects/units, golden.person, night.carried
-    Returns {"site": path of index.html, "pages": how many, "receipts": how many there are, "issued": new or changed}
+    Returns {"site": path of index.html, "pages": n, "receipts": n, "issued": receipts new or changed}
     Fails   readers keep the previous site: `latest` moves last
     """
     words = load_words(night.project.root)
@@ -38,7 +38,9 @@ def write_report(night: Night, progress: Progress) -> dict[str, Any]:
     receipts = Receipts(night, words, deliveries, gate.withheld)
     payloads = receipts.payloads()
     tonight = night.until.isoformat()
-    names = dict(night.warehouse.rows("SELECT facility, name FROM checks.facilities WHERE name IS NOT NULL"))
+    names = dict(
+        night.warehouse.rows("SELECT facility, name FROM checks.facilities WHERE name IS NOT NULL")
+    )
     issued = write_receipts(night.layout.root / "receipts", payloads, names, tonight, renderer)
     progress("site")
     book = open_book(night, words, deliveries, receipts.outcomes, gate)

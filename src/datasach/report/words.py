@@ -1,4 +1,4 @@
-"""The report's words, declared beside its pages: `reports/codes.yaml`, `outcomes.yaml`, `verdicts.yaml`."""
+"""The report's words, declared beside its pages: `codes.yaml`, `outcomes.yaml`, `verdicts.yaml`."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ NO_WORDS = Code(
     en="There is no explanation for this code yet.",
     fix=Title(vi="Hỏi Trung tâm.", en="Ask the Centre."),
 )
-"""A night must not stop because a new code has no sentence; tests/unit/report/test_codes.py does instead."""
+"""A night must not stop because a new code has no sentence; a test does instead."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,8 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from datasach.errors import SpecError
 
+_Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+"""The same language, read by C where the library was built with it: ten times faster."""
 MAX_BYTES = 1_000_000
 MAX_DEPTH = 24
 
@@ -90,13 +92,13 @@ def read_yaml(path: Path, problems: Problems) -> Document | None:
         return None
     try:
         text = path.read_text(encoding="utf-8")
-        for event in yaml.parse(text, Loader=yaml.SafeLoader):
+        for event in yaml.parse(text, Loader=_Loader):
             if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
                 problems.add(
                     path, _line_of(event.start_mark), "anchors and aliases are not accepted"
                 )
                 return None
-        root = yaml.compose(text, Loader=yaml.SafeLoader)
+        root = yaml.compose(text, Loader=_Loader)
     except (yaml.YAMLError, RecursionError, UnicodeDecodeError) as error:
         mark = getattr(error, "problem_mark", None)
         reason = getattr(error, "problem", None) or type(error).__name__

@@ -93,6 +93,8 @@ class Warehouse:
                 "allow_community_extensions": False,
             },
         )
+        # Nothing in the file outlives the run: writing it out once more at the end would be for nobody.
+        self.con.execute("PRAGMA disable_checkpoint_on_shutdown")
         for layer in LAYERS:
             self.con.execute(f"CREATE SCHEMA {layer}")
 

@@ -55,16 +55,24 @@ def qualified(sql: str, alias_of: Callable[[str | None], str]) -> str:
     for node in _column_nodes(statement["statements"][0]["node"]["select_list"][0]):
         *before, name = node["column_names"]
         node["column_names"] = [alias_of(before[0] if before else None), name]
-    with duckdb.connect() as con:
-        row = con.execute("SELECT json_deserialize_sql(?::JSON)", [json.dumps(statement)]).fetchone()
-    return str(row[0] if row else "").removeprefix("SELECT ")
+    text = _ask("SELECT json_deserialize_sql(?::JSON)", json.dumps(statement))
+    return text.removeprefix("SELECT ")
 
 
 @lru_cache(maxsize=4096)
 def _serialised(sql: str) -> str:
-    with duckdb.connect() as con:
-        row = con.execute("SELECT json_serialize_sql(?)", [f"SELECT ({sql})"]).fetchone()
-    return str(row[0] if row else "{}")
+    return _ask("SELECT json_serialize_sql(?)", f"SELECT ({sql})")
+
+
+def _ask(question: str, about: str) -> str:
+    row = _parser().cursor().execute(question, [about]).fetchone()
+    return str(row[0] if row else "")
+
+
+@lru_cache(maxsize=1)
+def _parser() -> duckdb.DuckDBPyConnection:
+    """An empty database that only ever parses; opening one for every expression costs seconds."""
+    return duckdb.connect(config={"threads": 1})
 
 
 @lru_cache(maxsize=4096)

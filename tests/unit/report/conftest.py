@@ -34,7 +34,9 @@ def report_project(tmp_path_factory: pytest.TempPathFactory) -> Project:
     (root / "rules").mkdir()
     for name in ("linkage", "survivorship"):
         shutil.copytree(ROOT / "rules" / name, root / "rules" / name)
-    (root / "rules/small.yaml").write_text(yaml.safe_dump({"rules": RULES}, allow_unicode=True), "utf-8")
+    (root / "rules/small.yaml").write_text(
+        yaml.safe_dump({"rules": RULES}, allow_unicode=True), "utf-8"
+    )
     return load_project(root)
 
 

@@ -21,7 +21,14 @@ from datasach.store.ledger import FileRow, Ledger, Offer
 from datasach.store.warehouse import Warehouse
 
 ROOT = Path(__file__).parents[3]
-CANARIES = ("Hoàng Thị Chim Yến", "hoang thi chim yen", "079188012345", "DN4790123456789", "0912345678", "1988-07-06")
+CANARIES = (
+    "Hoàng Thị Chim Yến",
+    "hoang thi chim yen",
+    "079188012345",
+    "DN4790123456789",
+    "0912345678",
+    "1988-07-06",
+)
 GOOD, BROKEN, ARCHIVE, REGISTER = "a1" * 32, "b2" * 32, "c3" * 32, "d4" * 32
 OLD_MEMBER, HELD_MEMBER = "e5" * 32, "f6" * 32
 FIRST, SECOND = "2026-03-02", "2026-03-03"
@@ -93,7 +100,13 @@ def fill_ledger(ledger: Ledger) -> None:
         return ledger.enter(Offer(night, sender, f"{sender}/{name}", 12_345, 1, sha256))
 
     def content(number: int, sha256: str, night: str, sender: str, **facts: Any) -> None:
-        base = {"file": sha256[:16], "sha256": sha256, "offer": number, "member": None, "size": 12_345}
+        base = {
+            "file": sha256[:16],
+            "sha256": sha256,
+            "offer": number,
+            "member": None,
+            "size": 12_345,
+        }
         ledger.add_file(FileRow(**{**base, "night": night, "sender": sender, **facts}))
 
     envelope = {"source": "coordination_envelopes", "channel": "coordination", "declared_on": FIRST}
@@ -106,14 +119,40 @@ def fill_ledger(ledger: Ledger) -> None:
             source="coordination_envelopes", channel="coordination")  # fmt: skip
     ledger.move_offer(broken, "REJECTED", "XML_SYNTAX")
     archive = offer(FIRST, "79002", "two.zip", ARCHIVE)
-    content(archive, OLD_MEMBER, FIRST, "79002", member="old.xml", facility="79002", state="SUPERSEDED", **envelope)
-    content(archive, HELD_MEMBER, FIRST, "79002", member="held.xml", facility="79002", state="QUARANTINED", **envelope)
+    content(
+        archive,
+        OLD_MEMBER,
+        FIRST,
+        "79002",
+        member="old.xml",
+        facility="79002",
+        state="SUPERSEDED",
+        **envelope,
+    )
+    content(
+        archive,
+        HELD_MEMBER,
+        FIRST,
+        "79002",
+        member="held.xml",
+        facility="79002",
+        state="QUARANTINED",
+        **envelope,
+    )
     ledger.move_offer(archive, "QUARANTINED")
     again = offer(SECOND, "01001", "good-again.xml", GOOD)
     ledger.move_offer(again, "DUPLICATE", "SAME_CONTENT", duplicate_of=good)
     ledger.add_copy(again, None, GOOD[:16])
     register = offer(SECOND, "BYT", "books.csv", REGISTER)
-    content(register, REGISTER, SECOND, "BYT", state="PUBLISHED", source="ehr_book_register", channel="register")
+    content(
+        register,
+        REGISTER,
+        SECOND,
+        "BYT",
+        state="PUBLISHED",
+        source="ehr_book_register",
+        channel="register",
+    )
     ledger.move_offer(register, "PUBLISHED")
     bad_sender = offer(SECOND, "no such/../sender", "x.csv", "0f" * 32)
     ledger.move_offer(bad_sender, "REJECTED", "SENDER_NAME")
@@ -129,12 +168,24 @@ def fill_warehouse(warehouse: Warehouse) -> None:
     put(warehouse, "checks.books", "_file table_id read:i rejected:i duplicate:i superseded:i quarantined:i accepted:i",
         [(sha[:16], *rest) for sha, *rest in books])  # fmt: skip
     held, register = HELD_MEMBER[:16], REGISTER[:16]
-    findings = [("kcb_emr.visit", held, row, f"79002|LK{row:03}", "79002", "VIS-901", "quarantine") for row in (1, 2)]
+    findings = [
+        ("kcb_emr.visit", held, row, f"79002|LK{row:03}", "79002", "VIS-901", "quarantine")
+        for row in (1, 2)
+    ]
     # The key of a book is a person's number here: it must not become a place in a receipt.
-    findings += [("ehr_book.book", register, row, CANARIES[2], "79002", "BOK-901", "flag") for row in range(1, 26)]
-    findings += [("ehr_book.book", register, row, CANARIES[2], "01001", "BOK-902", "flag") for row in range(1, 5)]
+    findings += [
+        ("ehr_book.book", register, row, CANARIES[2], "79002", "BOK-901", "flag")
+        for row in range(1, 26)
+    ]
+    findings += [
+        ("ehr_book.book", register, row, CANARIES[2], "01001", "BOK-902", "flag")
+        for row in range(1, 5)
+    ]
     put(warehouse, "checks.findings", "table_id _file _row:i _key facility rule severity", findings)
-    rows = [("kcb_emr.visit", held, 1, "79002", "VIS-901", False), ("kcb_emr.visit", held, 2, "79002", "VIS-901", False)]
+    rows = [
+        ("kcb_emr.visit", held, 1, "79002", "VIS-901", False),
+        ("kcb_emr.visit", held, 2, "79002", "VIS-901", False),
+    ]
     rows += [("kcb_emr.drug", held, row, "79002", "VIS-901", True) for row in range(1, 7)]
     put(warehouse, "checks.held", "table_id _file _row:i facility rule with_parent:b", rows)
     put(warehouse, "checks.metrics", "table_id rule facility tested:i failed:i", [
@@ -154,7 +205,12 @@ def fill_warehouse(warehouse: Warehouse) -> None:
     ])  # fmt: skip
     put(warehouse, "checks.priority", "table_id field facility expected:i filled:i",
         [("kcb_emr.visit", "so_cccd", "01001", 20, 15), ("kcb_emr.visit", "so_cccd", "79002", 2, 2)])  # fmt: skip
-    put(warehouse, "checks.lateness", "table_id facility tested:i in_time:i", [("kcb_emr.visit", "01001", 20, 20)])
+    put(
+        warehouse,
+        "checks.lateness",
+        "table_id facility tested:i in_time:i",
+        [("kcb_emr.visit", "01001", 20, 20)],
+    )
     put(warehouse, "checks.facilities", "facility name cap status known:b province_code", [
         ("01001", "Bệnh viện Thử nghiệm <b>A</b>", "chuyen_sau", "hoat_dong", True, "01"),
         ("79002", "Trung tâm Y tế B", "co_ban", "hoat_dong", True, "79"),
@@ -172,7 +228,12 @@ def fill_warehouse(warehouse: Warehouse) -> None:
         " ('01001', 'LK901', 'different', ['ma_benh_chinh']), ('79002', 'LK902', 'only_insurance', []::VARCHAR[]))"
         " t(facility, ma_lk, state, differing)"
     )
-    put(warehouse, "recon.channel_fields", "facility field both_channels:i differing:i", [("01001", "ma_benh_chinh", 2, 1)])
+    put(
+        warehouse,
+        "recon.channel_fields",
+        "facility field both_channels:i differing:i",
+        [("01001", "ma_benh_chinh", 2, 1)],
+    )
     warehouse.execute(
         f"CREATE OR REPLACE VIEW standard.rejects AS SELECT '{GOOD[:16]}' AS _file, 'kcb_emr.drug' AS table_id,"
         " 7 AS _unit, NULL::BIGINT AS _line, 1 AS rows, 'PART_BASE64' AS code"
@@ -188,7 +249,12 @@ def fill_warehouse(warehouse: Warehouse) -> None:
     ]  # fmt: skip
     columns = "person_id full_name name_folded citizen_id insurance_number phone born_on:d records:i facilities:i"
     put(warehouse, "golden.person", columns, people)
-    put(warehouse, "link.review", "sid_a:i sid_b:i person_a person_b weight:f", [(1, 2, name, citizen, 7.5)])
+    put(
+        warehouse,
+        "link.review",
+        "sid_a:i sid_b:i person_a person_b weight:f",
+        [(1, 2, name, citizen, 7.5)],
+    )
 
 
 KINDS = {"i": pl.Int64, "f": pl.Float64, "b": pl.Boolean, "d": pl.Date}
@@ -196,5 +262,7 @@ KINDS = {"i": pl.Int64, "f": pl.Float64, "b": pl.Boolean, "d": pl.Date}
 
 def put(warehouse: Warehouse, name: str, columns: str, rows: list[tuple[Any, ...]]) -> None:
     """`rows` as the table `name`; a column is text unless `:` and a letter say otherwise."""
-    schema = {c.partition(":")[0]: KINDS.get(c.partition(":")[2], pl.String) for c in columns.split()}
+    schema = {
+        c.partition(":")[0]: KINDS.get(c.partition(":")[2], pl.String) for c in columns.split()
+    }
     warehouse.put(name, pl.DataFrame(rows, schema=schema, orient="row"))

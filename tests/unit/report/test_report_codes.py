@@ -23,7 +23,6 @@ def tags() -> set[str]:
         return {row["tag"] for row in csv.DictReader(handle)} | {"MA_CSKCB_DEN", "SO_BIEN_BAN"}
 
 
-
 @pytest.fixture(scope="module")
 def words() -> Words:
     return load_words(ROOT)
@@ -40,7 +39,9 @@ def raised_codes() -> set[str]:
                     if SHAPE.fullmatch(node.value) or node.value in BARE_NOTES:
                         found.add(node.value)
                     # Reasons of versions are SQL literals inside longer texts.
-                    found |= set(re.findall(r"'((?:SAME|NEWER|OTHER|KEY|WRONG)_[A-Z]+)'", node.value))
+                    found |= set(
+                        re.findall(r"'((?:SAME|NEWER|OTHER|KEY|WRONG)_[A-Z]+)'", node.value)
+                    )
                 called = getattr(getattr(node, "func", None), "id", "")
                 if called == "UnreadableExtract" and isinstance(node, ast.Call):
                     first = node.args[0]
@@ -59,7 +60,9 @@ def part_codes() -> set[str]:
         for node in ast.walk(function)
         if isinstance(node, ast.Constant) and isinstance(node.value, str)
     }
-    return {f"PART_{code}" for code in found if SHAPE.fullmatch(code) or code == "BASE64"} - {"PART_WRAPPED_BASE64"}
+    return {f"PART_{code}" for code in found if SHAPE.fullmatch(code) or code == "BASE64"} - {
+        "PART_WRAPPED_BASE64"
+    }
 
 
 def test_every_code_raised_in_the_source_is_explained(words: Words) -> None:
@@ -69,7 +72,16 @@ def test_every_code_raised_in_the_source_is_explained(words: Words) -> None:
 
 
 def test_the_search_for_codes_finds_the_ones_we_know() -> None:
-    known = {"XML_SYNTAX", "XML_ENCODING", "ARC_BOMB", "COUNT_MISMATCH", "BOM", "OTHER_CHANNEL", "SOURCE_UNKNOWN", "CSV_LINE"}
+    known = {
+        "XML_SYNTAX",
+        "XML_ENCODING",
+        "ARC_BOMB",
+        "COUNT_MISMATCH",
+        "BOM",
+        "OTHER_CHANNEL",
+        "SOURCE_UNKNOWN",
+        "CSV_LINE",
+    }
     assert known <= raised_codes()
 
 
@@ -86,7 +98,9 @@ def test_every_sentence_is_there_in_both_languages(words: Words) -> None:
 
 
 def test_outcomes_speak_only_of_counts_a_receipt_has(words: Words) -> None:
-    counts = dict.fromkeys(("read", "accepted", "quarantined", "rejected", "superseded", "duplicate", "flags"), "1")
+    counts = dict.fromkeys(
+        ("read", "accepted", "quarantined", "rejected", "superseded", "duplicate", "flags"), "1"
+    )
     for outcome in words.outcomes.values():
         assert "{" not in outcome.vi.format(**counts) + outcome.en.format(**counts)
 

@@ -46,11 +46,17 @@ def contrast(one: str, other: str) -> float:
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_every_text_stands_out_from_what_is_behind_it(theme: str) -> None:
     found = colours(theme)
-    pairs = [("ink", b) for b in ("paper", "sheet", "band")] + [("soft", b) for b in ("paper", "sheet", "band")]
+    pairs = [("ink", b) for b in ("paper", "sheet", "band")] + [
+        ("soft", b) for b in ("paper", "sheet", "band")
+    ]
     pairs += [("accent", b) for b in ("paper", "sheet", "band")] + [("sheet", "accent")]
     for tone in TONES:
         pairs += [(tone, f"{tone}-bg"), (tone, "paper"), (tone, "sheet"), (tone, "band")]
-    weak = [(a, b, round(contrast(found[a], found[b]), 2)) for a, b in pairs if contrast(found[a], found[b]) < 4.5]
+    weak = [
+        (a, b, round(contrast(found[a], found[b]), 2))
+        for a, b in pairs
+        if contrast(found[a], found[b]) < 4.5
+    ]
     assert weak == []
 
 
@@ -86,11 +92,16 @@ def with_sums(cells: dict[str, int]) -> dict[tuple[str, str], int]:
     return {("hiv", whose): number for whose, number in counts.items()}
 
 
-def can_be_worked_out(records: dict[tuple[str, str], int], hidden: set[tuple[str, str]]) -> list[str]:
+def can_be_worked_out(
+    records: dict[tuple[str, str], int], hidden: set[tuple[str, str]]
+) -> list[str]:
     """Hidden cells an attacker finds by subtraction: repeat until no sum has exactly one unknown."""
     known = {whole: 0 for whole in MEMBERS if ("hiv", whole) not in records}
     known |= {w: n for (_, w), n in records.items() if ("hiv", w) not in hidden}
-    sums = [(place, [f for f in facilities if ("hiv", f) in records]) for place, facilities in MEMBERS.items()]
+    sums = [
+        (place, [f for f in facilities if ("hiv", f) in records])
+        for place, facilities in MEMBERS.items()
+    ]
     sums.append(("", [p for p in MEMBERS if ("hiv", p) in records]))
     before = set(known)
     while True:

@@ -33,7 +33,14 @@ def files(night: HandmadeNight) -> dict[str, bytes]:
 
 
 def test_every_offered_file_has_one_receipt_in_its_senders_folder(written: HandmadeNight) -> None:
-    assert set(receipts(written)) == {"good.xml", "broken.xml", "two.zip", "good-again.xml", "books.csv", "../sender/x.csv"}
+    assert set(receipts(written)) == {
+        "good.xml",
+        "broken.xml",
+        "two.zip",
+        "good-again.xml",
+        "books.csv",
+        "../sender/x.csv",
+    }
     folder = written.layout.root / "receipts" / FIRST / "01001"
     assert len(list(folder.glob("*.json"))) == 2
     assert (folder / "index.html").is_file()
@@ -60,7 +67,9 @@ def test_a_rejected_file_says_why_where_and_what_to_do(written: HandmadeNight) -
     assert one["reason"]["fix"]["vi"] and one["next"]["vi"]
 
 
-def test_a_file_sent_again_points_to_its_first_receipt_and_counts_only_duplicates(written: HandmadeNight) -> None:
+def test_a_file_sent_again_points_to_its_first_receipt_and_counts_only_duplicates(
+    written: HandmadeNight,
+) -> None:
     again = receipts(written)["good-again.xml"]
     assert again["outcome"]["id"] == "duplicate"
     assert again["duplicate_of"]["receipt"] == receipts(written)["good.xml"]["receipt"]
@@ -70,7 +79,14 @@ def test_a_file_sent_again_points_to_its_first_receipt_and_counts_only_duplicate
 def test_an_archive_names_its_members_and_adds_their_rows(written: HandmadeNight) -> None:
     one = receipts(written)["two.zip"]
     assert [m["name"] for m in one["file"]["members"]] == ["held.xml", "old.xml"]
-    assert one["counts"] == {"read": 14, "accepted": 0, "quarantined": 8, "rejected": 0, "superseded": 5, "duplicate": 1}
+    assert one["counts"] == {
+        "read": 14,
+        "accepted": 0,
+        "quarantined": 8,
+        "rejected": 0,
+        "superseded": 5,
+        "duplicate": 1,
+    }
     assert one["outcome"]["id"] == "held"
 
 
@@ -91,7 +107,9 @@ def test_a_key_that_may_be_a_persons_number_is_not_a_place(written: HandmadeNigh
 def test_tolerated_faults_are_notes_and_refused_parts_are_rejects(written: HandmadeNight) -> None:
     one = receipts(written)["good.xml"]
     assert [note["code"] for note in one["notes"]] == ["BOM", "COUNT_MISMATCH", "PART_NESTED"]
-    assert [(r["code"], r["rows"], r["places"]) for r in one["rejects"]] == [("PART_BASE64", 1, [{"unit": 7}])]
+    assert [(r["code"], r["rows"], r["places"]) for r in one["rejects"]] == [
+        ("PART_BASE64", 1, [{"unit": 7}])
+    ]
     assert one["units"] == {"said": 25, "read": 20}
 
 
@@ -101,7 +119,9 @@ def test_a_second_report_writes_no_receipt_anew(written: HandmadeNight) -> None:
     assert files(written) == before
 
 
-def test_a_receipt_whose_rows_were_superseded_is_issued_again_under_its_id(written: HandmadeNight) -> None:
+def test_a_receipt_whose_rows_were_superseded_is_issued_again_under_its_id(
+    written: HandmadeNight,
+) -> None:
     before = receipts(written)["good.xml"]
     written.warehouse.execute(
         f"UPDATE checks.books SET accepted = 0, superseded = accepted WHERE _file = '{GOOD[:16]}' AND table_id = 'kcb_emr.visit'"

@@ -107,10 +107,14 @@ def test_facilities_add_up_to_provinces_and_provinces_to_the_nation(site: Path) 
     provinces = [0] * 6
     for page in sorted((site / "tinh").glob("*.html")):
         reader = read(page)
-        sums = [numbers(row)[-6:] for row in reader.rows if row and row[0].strip().startswith("Cộng")]
+        sums = [
+            numbers(row)[-6:] for row in reader.rows if row and row[0].strip().startswith("Cộng")
+        ]
         if not sums:
             continue
-        at = next(i for i, row in enumerate(reader.rows) if row and row[0].strip().startswith("Cộng"))
+        at = next(
+            i for i, row in enumerate(reader.rows) if row and row[0].strip().startswith("Cộng")
+        )
         heads = next(i for i in range(at, -1, -1) if "Cơ sở" in reader.rows[i][0])
         facilities = [numbers(row)[-6:] for row in reader.rows[heads + 1 : at]]
         assert [sum(column) for column in zip(*facilities, strict=True)] == sums[0], page.name
@@ -128,8 +132,10 @@ def test_no_page_asks_the_network_for_anything(site: Path, night: HandmadeNight)
     for page in everything(night):
         if page.suffix == ".html":
             text = page.read_text("utf-8")
-            assert not re.search(r"(?:src|href|url\(|@import|action)\s*=?\s*[\"'(]?\s*(?:https?:)?//", text), page
-            assert "http-equiv=\"Content-Security-Policy\"" in text
+            assert not re.search(
+                r"(?:src|href|url\(|@import|action)\s*=?\s*[\"'(]?\s*(?:https?:)?//", text
+            ), page
+            assert 'http-equiv="Content-Security-Policy"' in text
 
 
 def test_the_policy_allows_exactly_the_pages_own_style_and_script(site: Path) -> None:
@@ -145,7 +151,9 @@ def test_the_policy_allows_exactly_the_pages_own_style_and_script(site: Path) ->
     assert "default-src 'none'" in allowed and "unsafe" not in allowed
 
 
-def test_pages_are_well_formed_and_their_tables_and_charts_are_labelled(site: Path, night: HandmadeNight) -> None:
+def test_pages_are_well_formed_and_their_tables_and_charts_are_labelled(
+    site: Path, night: HandmadeNight
+) -> None:
     for page in everything(night):
         if page.suffix != ".html":
             continue
@@ -175,7 +183,9 @@ def test_vietnamese_is_never_without_english_beside_it(site: Path, night: Handma
     for page in everything(night):
         if page.suffix == ".html":
             text = page.read_text("utf-8")
-            pairs = len(re.findall(r'class="vi" lang="vi">[^<]*</span> <span class="en" lang="en">', text))
+            pairs = len(
+                re.findall(r'class="vi" lang="vi">[^<]*</span> <span class="en" lang="en">', text)
+            )
             assert pairs >= 10, page
 
 
@@ -225,7 +235,9 @@ def test_a_withheld_database_is_the_first_sentence(night: HandmadeNight) -> None
 def test_a_rule_that_did_not_run_is_never_silent(night: HandmadeNight) -> None:
     from types import SimpleNamespace
 
-    night.carried["not_run"] = [SimpleNamespace(rule="BOK-901", table="ehr_book.book", reason="BinderException")]
+    night.carried["not_run"] = [
+        SimpleNamespace(rule="BOK-901", table="ehr_book.book", reason="BinderException")
+    ]
     site = Path(write_report(night, lambda _: None)["site"]).parent
     assert "1 phép kiểm tra không chạy được" in (site / "index.html").read_text("utf-8")
     assert "BinderException" in (site / "dem.html").read_text("utf-8")
@@ -249,7 +261,14 @@ def test_a_page_nobody_can_make_is_a_mistake_with_a_hint(night: HandmadeNight) -
 
 
 def test_a_gate_result_holds_here_exactly_when_the_gate_says_so(night: HandmadeNight) -> None:
-    base = {"about": "a.b", "rule": "R", "expectation": "e", "column": None, "element_count": 1, "observed": None}
+    base = {
+        "about": "a.b",
+        "rule": "R",
+        "expectation": "e",
+        "column": None,
+        "element_count": 1,
+        "observed": None,
+    }
     night.carried["verdicts"].results = [
         {**base, "success": success, "raised": raised, "unexpected_count": theirs, "ours": ours}
         for success in (True, False)

@@ -38,8 +38,9 @@ def test_an_inbox_that_is_not_there_is_said_so(tmp_path: Path) -> None:
     assert (done.returncode, "no inbox folder" in done.stderr) == (10, True)
 
 
-@pytest.fixture
-def ran(tmp_path: Path) -> Path:
+@pytest.fixture(scope="module")
+def ran(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    tmp_path = tmp_path_factory.mktemp("ran")
     folder = tmp_path / "inbox/2026-03-02/79001"
     folder.mkdir(parents=True)
     (folder / "DPDL_1.xml").write_bytes(envelope([simple_visit()]).encode())

@@ -30,6 +30,8 @@ project_option = click.option(
     help="Project folder; default: the nearest one upward.",
 )  # fmt: skip
 night_type = click.DateTime(formats=["%Y-%m-%d"])
+warehouse_type = click.Path(file_okay=False, exists=True, path_type=Path)
+file_type = click.Path(dir_okay=False, exists=True, path_type=Path)
 
 
 @click.group(cls=_Verbs)
@@ -147,6 +149,32 @@ def flow(root: Path | None, inbox: Path, night: Any, out: Path) -> None:
     from datasach.runners.launch import run_flow
 
     raise SystemExit(run_flow(root or settings.find_project(), inbox, out, night.date()))
+
+
+@main.command()
+@project_option
+@click.option("--facility", help="Code of the facility; default: what the first envelope says.")
+@click.option(
+    "--with", "registers", type=warehouse_type,
+    help="A warehouse whose registers (facilities, staff, cards …) are to be known.",
+)  # fmt: skip
+@click.option("--night", type=night_type, help="As if sent in this night; default: tonight.")
+@click.option("--json", "as_json", is_flag=True, help="The receipts as JSON, for software.")
+@click.argument("files", nargs=-1, required=True, type=file_type)
+def precheck(
+    root: Path | None, facility: str | None, registers: Path | None, night: Any, as_json: bool,
+    files: tuple[Path, ...],
+) -> None:  # fmt: skip
+    """Check FILES before they are sent: the same rules, the same receipt, nothing stored.
+
+    Exit code 0: nothing would be held or rejected; 20: something would.
+    """
+    from datasach.pipeline.precheck import precheck as check_before, told
+
+    when = night.date() if night else None
+    found = check_before(_load(root), files, facility, registers, when)
+    click.echo(told(found, as_json))
+    raise SystemExit(found.exit_code)
 
 
 def _load(root: Path | None) -> Any:

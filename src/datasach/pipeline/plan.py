@@ -7,6 +7,7 @@ from typing import Any
 from datasach.extract.arrive import Batch, arrive, waiting
 from datasach.extract.extract import BatchResult, extract
 from datasach.link.link import link
+from datasach.pipeline.corrections import apply_corrections
 from datasach.pipeline.step import Night, Progress, Step
 from datasach.publish.books import keep_books
 from datasach.publish.release import release
@@ -143,6 +144,7 @@ def _enter_standard(night: Night, results: list[tuple[str, int]], progress: Prog
 def _reconcile(night: Night, _: list[Any], progress: Progress) -> None:
     open_standard(night.warehouse, night.project, night.ledger)
     settle_versions(night.warehouse, night.project)
+    night.found["corrections"] = apply_corrections(night.warehouse, night.project, night.until)
     compare_channels(night.warehouse, night.project)
     night.found["reconcile"] = dict(
         night.warehouse.rows(
@@ -204,10 +206,10 @@ def _publish(night: Night, _: list[Any], progress: Progress) -> None:
     night.carried["release"] = done
     night.found["publish"] = {"snapshot": done.snapshot, "is_new": done.is_new}
     keep_results(night.warehouse, night.project)
-    _settle_states(night, done.withheld)
+    settle_states(night, done.withheld)
 
 
-def _settle_states(night: Night, withheld: tuple[str, ...]) -> None:
+def settle_states(night: Night, withheld: tuple[str, ...]) -> None:
     """Move each content to the state its rows reached. Contents whose rows did not move leave no event."""
     closed = ", ".join(f"'{database}'" for database in withheld) or "''"
     rows = night.warehouse.rows(

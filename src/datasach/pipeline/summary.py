@@ -21,6 +21,9 @@ def summary(outcome: Any) -> str:
         f" {checked['not_run']} rules not run",
         f"gate       {found['gate']['checks']} checks, {found['gate']['failed']} failed",
     ]
+    if found["corrections"]:
+        told = ", ".join(f"{n} {outcome}" for outcome, n in found["corrections"].items())
+        lines.insert(4, f"corrected  {told}")
     for database in outcome.withheld:
         lines.append(f"WITHHELD   {database}: readers keep its last release")
     lines.append(f"report     {outcome.report}")

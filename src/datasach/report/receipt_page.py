@@ -43,7 +43,7 @@ def receipt_context(
         "counts": total(counts),
         "tone": worst(tones),
         "refused": sum(p["outcome"]["id"] in ("rejected", "rows_rejected") for p in payloads),
-        "fix_first": _fix_first(payloads)[:FIRST],
+        "fix_first": fix_first(payloads)[:FIRST],
         "places": places,
     }
 
@@ -86,8 +86,9 @@ def _in_full(troubled: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return full
 
 
-def _fix_first(payloads: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Causes over all files of the night, those that hold or refuse most rows first."""
+def fix_first(payloads: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Causes over all files of the night, those that hold or refuse most rows first, each with the
+    places its receipts name."""
     found: dict[tuple[str, str], dict[str, Any]] = {}
     files: dict[tuple[str, str], int] = defaultdict(int)
     for payload in payloads:
@@ -104,10 +105,11 @@ def _fix_first(payloads: list[dict[str, Any]]) -> list[dict[str, Any]]:
             one = found.setdefault(
                 key,
                 {"id": key[1], "vi": cause["vi"], "en": cause["en"], "fix": cause["fix"],
-                 "severity": severity, "times": 0, "held": 0},
+                 "severity": severity, "times": 0, "held": 0, "places": []},
             )  # fmt: skip
             one["times"] += times
             one["held"] += held
+            one["places"] += cause.get("places") or []
         for key in {c[0] for c in causes}:
             files[key] += 1
     for key, one in found.items():

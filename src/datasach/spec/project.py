@@ -14,6 +14,7 @@ from pydantic import ValidationError
 
 from datasach.errors import SpecError
 from datasach.spec.contract import ContractSpec, Database, Field, Table, TableSpec
+from datasach.spec.correction import Correction, CorrectionFile
 from datasach.spec.linkage import Linkage, Survivorship
 from datasach.spec.load import Declared, Document, Problems, build, read_yaml, suggestion
 from datasach.spec.page import Page, Pages
@@ -46,6 +47,7 @@ class Project:
     sources: dict[str, Source]
     envelopes: dict[str, Envelope]
     rules: tuple[Rule, ...]
+    corrections: tuple[Correction, ...]
     linkage: Linkage
     survivorship: Survivorship
     pages: tuple[Page, ...]
@@ -107,6 +109,7 @@ def load_project(root: Path) -> Project:
     databases = _load_databases(root, envelopes, problems)
     sources = _load_sources(root, databases, problems)
     rules = _load_rules(root, databases, problems)
+    corrections = _load_corrections(root, databases, problems)
     linkage = _load_one(Linkage, root / "rules/linkage/person.yaml", problems)
     survivorship = _load_one(Survivorship, root / "rules/survivorship/person.yaml", problems)
     pages = _load_one(Pages, root / "reports/pages.yaml", problems)
@@ -118,6 +121,7 @@ def load_project(root: Path) -> Project:
         sources=sources,
         envelopes=envelopes,
         rules=tuple(rules),
+        corrections=tuple(corrections),
         linkage=linkage,
         survivorship=survivorship,
         pages=tuple(pages.pages),
@@ -280,6 +284,31 @@ def _load_rules(root: Path, databases: dict[str, Database], problems: Problems) 
             where = document.line(("rules", index, "tables"))
             rules += _on_each_table(rule, tables, path, line, where, problems)
     return rules
+
+
+def _load_corrections(
+    root: Path, databases: dict[str, Database], problems: Problems
+) -> list[Correction]:
+    corrections: list[Correction] = []
+    for database in databases.values():
+        path = root / "datasets" / database.id / "corrections.yaml"
+        document = read_yaml(path, problems) if path.is_file() else None
+        spec = build(CorrectionFile, document, problems) if document else None
+        for index, one in enumerate(spec.corrections if spec else []):
+            assert document is not None
+            where = ("corrections", index)
+            table = database.tables.get(one.table)
+            if table is None:
+                hint = suggestion(one.table, database.tables)
+                problems.add(path, document.line((*where, "table")), f'no table "{one.table}"{hint}')
+                continue
+            for name in (one.field, *one.where):
+                if name not in table.field_names and name != "_facility":
+                    hint = suggestion(name, table.field_names)
+                    problems.add(path, document.line(where), f'{one.id}: no field "{name}"{hint}')
+            values = one.model_dump() | {"table": table.id, "database": database.id}
+            corrections.append(Correction(**values))
+    return corrections
 
 
 def _on_each_table(

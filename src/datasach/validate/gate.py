@@ -25,7 +25,7 @@ from datasach.store.warehouse import Warehouse
 from datasach.validate.kinds import code_list
 from datasach.validate.validate import NotRun
 
-CAN_EXPRESS = frozenset({"required", "in_set", "in_list", "between"})
+CAN_EXPRESS = frozenset({"required", "in_set", "in_list", "between", "pattern", "not_after"})
 
 
 class StagedFile(Protocol):
@@ -167,6 +167,10 @@ def _expressible(project: Project, rule: Rule, failed: dict[str, int]) -> dict[s
         check |= {"kind": "in_set", "values": code_list(project, str(name))}
     elif rule.kind == "in_set":
         check["values"] = parameters["values"]
+    elif rule.kind == "pattern":
+        check["matches"] = parameters["matches"]
+    elif rule.kind == "not_after":
+        check["other"] = parameters["other"]
     elif rule.kind == "between":
         check |= {"low": parameters.get("low"), "high": parameters.get("high")}
     return check

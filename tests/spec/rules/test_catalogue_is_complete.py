@@ -14,7 +14,9 @@ from datasach.validate.kinds import KINDS
 
 ROOT = Path(__file__).parents[3]
 IDS = (ROOT / "tests/data/rule_ids.txt").read_text("utf-8").split()
-NOT_BUILT = yaml.safe_load((ROOT / "rules/not_built/catalogue.yaml").read_text("utf-8"))["not_built"]
+NOT_BUILT = yaml.safe_load((ROOT / "rules/not_built/catalogue.yaml").read_text("utf-8"))[
+    "not_built"
+]
 
 
 def _live(project: Project) -> set[str]:

@@ -141,6 +141,18 @@ def explain(root: Path | None, out: Path, record: str, values: bool) -> None:
 
 @main.command()
 @project_option
+@click.option("--out", required=True, type=click.Path(file_okay=False, exists=True, path_type=Path))
+@click.option("--rules", is_flag=True, help="Print suggested rules (YAML drafts) instead.")
+@click.argument("table")
+def profile(root: Path | None, out: Path, rules: bool, table: str) -> None:
+    """Show how the fields of TABLE (kcb_emr.visit) are filled, and suggest rules."""
+    from datasach.pipeline.profile import profile_table
+
+    click.echo(profile_table(_load(root), out, table, rules))
+
+
+@main.command()
+@project_option
 @click.option("--inbox", required=True, type=click.Path(file_okay=False, path_type=Path))
 @click.option("--night", required=True, type=night_type)
 @click.option("--out", required=True, type=click.Path(file_okay=False, path_type=Path))
@@ -175,6 +187,36 @@ def precheck(
     found = check_before(_load(root), files, facility, registers, when)
     click.echo(told(found, as_json))
     raise SystemExit(found.exit_code)
+
+
+@main.command()
+@click.option("--out", required=True, type=click.Path(file_okay=False, path_type=Path))
+def schema(out: Path) -> None:
+    """Write JSON schemas of every declaration, for editors that complete and check YAML."""
+    from datasach.spec.schema import write_schemas
+
+    for path in write_schemas(out):
+        click.echo(path)
+
+
+@main.command()
+@project_option
+@click.option("--out", required=True, type=warehouse_type, help="Warehouse folder.")
+@click.option("--province", help="Only this province (two digits).")
+@click.option("--facility", help="Only this facility.")
+@click.option("--closed", is_flag=True, help="Closed tasks too.")
+@click.option("--xlsx", type=click.Path(dir_okay=False, path_type=Path), help="Write a workbook too.")
+def tasks(
+    root: Path | None, out: Path, province: str | None, facility: str | None, closed: bool,
+    xlsx: Path | None,
+) -> None:  # fmt: skip
+    """Who owes what since when: open defects by facility and rule, worst first."""
+    from datasach.report.task_list import list_tasks, tasks_text, write_tasks
+
+    found = list_tasks(_load(root), out, province, facility, closed)
+    if xlsx is not None:
+        write_tasks(found, xlsx)
+    click.echo(tasks_text(found))
 
 
 def _load(root: Path | None) -> Any:

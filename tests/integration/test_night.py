@@ -161,6 +161,13 @@ def test_one_bad_file_does_not_stop_the_night(run, deliver: Deliver, tmp_path: P
     }
 
 
+def test_an_inbox_of_which_nothing_can_be_read_has_its_own_exit_code(
+    run, deliver: Deliver, tmp_path: Path
+) -> None:
+    outcome = run(deliver("2026-03-02", "79001", "DPDL_cut.xml", VISIT[:-50]))
+    assert outcome.exit_code == 11
+
+
 def test_a_table_nobody_named_is_known_by_its_headings(
     run, deliver: Deliver, tmp_path: Path
 ) -> None:

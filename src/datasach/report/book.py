@@ -7,13 +7,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from datasach.report import history, places, quality, twice
+from datasach.report import history, places, quality, tasks, twice
 from datasach.report.counts import Counts, total
 from datasach.report.deliveries import Delivery
 from datasach.report.history import History
 from datasach.report.night import Gate, Night
 from datasach.report.places import Country, Unit, folder_of
 from datasach.report.quality import Quality, Score
+from datasach.report.tasks import Task
 from datasach.report.twice import Channels
 from datasach.report.words import Words
 from datasach.spec.contract import Database, Title
@@ -33,6 +34,8 @@ class Book:
     gate: Gate
     table_counts: dict[str, Counts]
     """Table → rows of all deliveries."""
+    tasks: dict[str, list[Task]]
+    """Facility → its open tasks, most urgent first."""
 
     @property
     def databases(self) -> list[Database]:
@@ -130,7 +133,17 @@ def open_book(
         history=history.look_back(night, country.tonight),
         gate=gate,
         table_counts=_by_table(deliveries),
+        tasks=_open_tasks(night, words, country.tonight),
     )
+
+
+def _open_tasks(night: Night, words: Words, tonight: str) -> dict[str, list[Task]]:
+    found: dict[str, list[Task]] = defaultdict(list)
+    query = night.warehouse.rows
+    for task in tasks.tasks_of(night.layout, night.project, words.tasks, query, tonight):
+        if task.closed is None:
+            found[task.facility].append(task)
+    return dict(found)
 
 
 def _by_table(deliveries: list[Delivery]) -> dict[str, Counts]:

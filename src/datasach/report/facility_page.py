@@ -16,6 +16,7 @@ from datasach.spec.rule import Rule
 
 FIX_FIRST = 5
 STRIP_NIGHTS = 30
+TASKS_SHOWN = 20
 UP = "../"
 
 
@@ -53,6 +54,9 @@ def facility(book: Book, name: str) -> Context:
         "counts": unit.counts,
         "fix_first": causes(failing)[:FIX_FIRST],
         "failing": failing,
+        "tasks": book.tasks.get(name, [])[:TASKS_SHOWN],
+        "tasks_open": len(book.tasks.get(name, [])),
+        "tasks_late": sum(task.state == "overdue" for task in book.tasks.get(name, [])),
         "hidden": {d.id for d in book.databases if (d.id, name) in hidden},
         "strip_data": [
             (night, unit.evenings[night].tone if night in unit.evenings else None)

@@ -3,11 +3,14 @@
 state/history/scores/<night>.parquet    night, database, facility, pillar, numerator, denominator
 state/history/volumes/<night>.parquet   night, unit, files, read, accepted, quarantined, rejected, superseded,
                                         duplicate: all that the unit had sent by then, as it then stood
+state/history/metrics/<night>.parquet   night, table_id, rule, facility, tested, failed: over all current records
+state/history/arrivals/<night>.parquet  night, table_id, facility, rows: what came about the facility in that night
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +19,8 @@ import polars as pl
 from datasach.report.counts import FATES, Share
 from datasach.report.night import Night
 from datasach.report.places import Country
+from datasach.store.layout import Layout
+from datasach.store.warehouse import sql_name
 
 NIGHTS_SHOWN = 60
 
@@ -37,47 +42,72 @@ class History:
 
 
 def keep(night: Night, country: Country) -> None:
-    """Write tonight's two files, in place of any of the same night."""
+    """Write tonight's files, in place of any of the same night."""
     tonight = country.tonight
-    folder = night.layout.state / "history"
-    scores = folder / "scores" / f".{tonight}.part"
-    night.warehouse.write_parquet(
-        f"SELECT '{tonight}' AS night, database, facility, pillar, numerator, denominator"
-        " FROM checks.scores ORDER BY ALL",
-        scores,
+    _keep_query(
+        night, "scores", tonight,
+        "SELECT database, facility, pillar, numerator, denominator FROM checks.scores ORDER BY ALL",
+    )  # fmt: skip
+    _keep_query(
+        night, "metrics", tonight,
+        "SELECT table_id, rule, facility, sum(tested) AS tested, sum(failed) AS failed FROM checks.metrics"
+        " WHERE tested > 0 AND facility IS NOT NULL GROUP BY ALL ORDER BY ALL",
+    )  # fmt: skip
+    came = " UNION ALL ".join(
+        f"SELECT '{t.id}' AS table_id, _facility AS facility FROM standard.{sql_name(t.id)}"
+        f" WHERE _night = DATE '{tonight}'"
+        for t in night.project.tables.values()
     )
-    scores.replace(_home(folder, "scores", tonight))
+    _keep_query(
+        night, "arrivals", tonight,
+        f"SELECT table_id, facility, count(*) AS rows FROM ({came}) WHERE facility IS NOT NULL GROUP BY ALL ORDER BY ALL",
+    )  # fmt: skip
     rows = [
         {"night": tonight, "unit": unit.id, "files": unit.files, **unit.counts._asdict()}
         for unit in country.units.values()
     ]
     schema: dict[str, Any] = {"night": pl.String, "unit": pl.String}
     schema |= dict.fromkeys(("files", "read", *FATES), pl.Int64)
-    frame = pl.DataFrame(rows, schema=schema)
-    volumes = _home(folder, "volumes", tonight)
+    volumes = _home(night.layout, "volumes", tonight)
     side = volumes.with_name(f".{tonight}.part")
-    frame.write_parquet(side)
+    pl.DataFrame(rows, schema=schema).write_parquet(side)
     side.replace(volumes)
 
 
-def _home(folder: Path, name: str, night: str) -> Path:
-    path = folder / name / f"{night}.parquet"
+def _keep_query(night: Night, name: str, tonight: str, sql: str) -> None:
+    home = _home(night.layout, name, tonight)
+    side = home.with_name(f".{tonight}.part")
+    night.warehouse.write_parquet(f"SELECT '{tonight}' AS night, * FROM ({sql})", side)
+    side.replace(home)
+
+
+def _home(layout: Layout, name: str, night: str) -> Path:
+    path = layout.state / "history" / name / f"{night}.parquet"
     path.parent.mkdir(parents=True, exist_ok=True)
     return path
 
 
+def kept(layout: Layout, name: str, tonight: str | None = None) -> dict[str, Path]:
+    """Night → its file of one kind, oldest first, up to `tonight`."""
+    found = sorted((layout.state / "history" / name).glob("????-??-??.parquet"))
+    return {p.stem: p for p in found if tonight is None or p.stem <= tonight}
+
+
+def sql_list(paths: Iterable[Path]) -> str:
+    """`read_parquet(…)` over files."""
+    quoted = ", ".join("'" + str(path).replace("'", "''") + "'" for path in paths)
+    return f"read_parquet([{quoted}])"
+
+
 def look_back(night: Night, tonight: str) -> History:
     """Scores of the last nights, summed by database, and by facility over all databases."""
-    folder = night.layout.state / "history" / "scores"
-    paths = [p for p in sorted(folder.glob("????-??-??.parquet")) if p.stem <= tonight]
-    paths = paths[-NIGHTS_SHOWN:]
-    history = History([p.stem for p in paths])
+    paths = dict(list(kept(night.layout, "scores", tonight).items())[-NIGHTS_SHOWN:])
+    history = History(list(paths))
     if len(paths) < 2:
         return history
-    listed = ", ".join("'" + str(p).replace("'", "''") + "'" for p in paths)
     for when, database, facility, pillar, top, bottom in night.warehouse.rows(
         "SELECT night, coalesce(database, ''), coalesce(facility, ''), pillar, sum(numerator), sum(denominator)"
-        f" FROM read_parquet([{listed}])"
+        f" FROM {sql_list(paths.values())}"
         " GROUP BY GROUPING SETS ((night, database, pillar), (night, facility, pillar)) ORDER BY ALL"
     ):
         history.enter(when, database, facility, pillar, Share(top, bottom))

@@ -11,6 +11,7 @@ from datasach.report.numbers import Percent, day, short_day
 from datasach.report.places import Place, Unit
 from datasach.report.render import say
 from datasach.report.rules_page import worst_groups
+from datasach.report.tasks import Task
 from datasach.report.words import TONES, Tone
 from datasach.spec.contract import Title
 from datasach.spec.rule import PILLAR_TITLES
@@ -18,6 +19,7 @@ from datasach.spec.rule import PILLAR_TITLES
 NIGHTS_DRAWN = 31
 LOOK_FIRST = 5
 RULES_FIRST = 10
+TASKS_SHOWN = 10
 
 
 # -- national --------------------------------------------------------------------------------------
@@ -250,6 +252,8 @@ def province(book: Book, name: str) -> Context:
     place = book.country.places[name]
     shown = [u for u in place.units if book.has_page(u)]
     shown.sort(key=lambda u: (-u.counts.read, u.id))
+    owed = [task for unit in place.units for task in book.tasks.get(unit.id, [])]
+    tasks = sorted(owed, key=Task.urgency)
     return {
         "place": place,
         "former_text": ", ".join(f"{name} (mã {code})" for code, name in place.former),
@@ -260,9 +264,14 @@ def province(book: Book, name: str) -> Context:
                 "unit": u,
                 "scores": book.scores("", u.id),
                 "trouble": len(book.quality.failing.get(u.id, [])),
+                "tasks": len(book.tasks.get(u.id, [])),
+                "late": sum(task.state == "overdue" for task in book.tasks.get(u.id, [])),
             }
             for u in shown
         ],
+        "tasks": tasks[:TASKS_SHOWN],
+        "tasks_open": len(tasks),
+        "tasks_late": sum(task.state == "overdue" for task in tasks),
         "unsent": [u for u in place.units if not book.has_page(u)],
         "silent": silent_units(book, place.units),
         "sent": sum(book.country.tonight in u.evenings for u in place.units if not u.authority),

@@ -75,6 +75,11 @@ def day(value: date | str) -> str:
     return f"{when:%d/%m/%Y}"
 
 
+def as_day(value: str) -> date:
+    """An ISO day as a date."""
+    return date.fromisoformat(value)
+
+
 def short_day(value: date | str) -> str:
     """
     >>> short_day("2025-11-04")

@@ -20,6 +20,7 @@ from datasach.report import cells, charts, numbers
 from datasach.report.cells import spans
 from datasach.report.counts import FATE_TITLES, FATES
 from datasach.report.places import folder_of
+from datasach.report.tasks import STATE_TITLES
 from datasach.report.words import PILLARS, Tone, Words
 from datasach.spec.contract import Title
 from datasach.spec.rule import PILLAR_TITLES
@@ -92,7 +93,7 @@ class Renderer:
             channels=CHANNELS, num=cells.num, count_cells=cells.count_cells, severity=cells.severity,
             score_cells=cells.score_cells, records=cells.records_cell, chip=cells.chip,
             tones=words.verdicts.words, words=words,
-            few=self._few, version=version, declarations=declarations,
+            few=self._few, task_states=STATE_TITLES, version=version, declarations=declarations,
             fingerprint=self.fingerprint, style=Markup(self._style), script=Markup(SCRIPT),
             csp=_policy(self._style),
         )  # fmt: skip

@@ -1,4 +1,5 @@
-"""The report's words, declared beside its pages: `codes.yaml`, `outcomes.yaml`, `verdicts.yaml`."""
+"""The report's words and terms, declared beside its pages: `codes.yaml`, `outcomes.yaml`, `verdicts.yaml`,
+`tasks.yaml`."""
 
 from __future__ import annotations
 
@@ -8,7 +9,7 @@ from typing import Literal, TypeVar
 
 from datasach.spec.contract import Title
 from datasach.spec.load import Declared, Problems, build, read_yaml
-from datasach.spec.rule import Pillar
+from datasach.spec.rule import Pillar, Severity
 
 Tone = Literal["good", "watch", "concern", "bad", "none"]
 TONES: tuple[Tone, ...] = ("bad", "concern", "watch", "good", "none")
@@ -71,6 +72,27 @@ class Verdicts(Declared):
         return "concern" if share >= bounds.concern else "bad"
 
 
+class Opening(Declared):
+    """From how many failing records, and from which share of those tested, a defect is a task."""
+
+    failed: int
+    share: float
+
+    def reached(self, tested: int, failed: int) -> bool:
+        return failed >= self.failed and failed >= self.share * tested
+
+
+class TaskTerms(Declared):
+    origin: Title
+    close_after: int
+    opens_from: dict[Severity, Opening]
+    working_days: dict[Severity, int]
+
+
+class TaskFile(Declared):
+    tasks: TaskTerms
+
+
 NO_WORDS = Code(
     level="file",
     vi="Mã này chưa có lời giải thích.",
@@ -85,13 +107,14 @@ class Words:
     codes: dict[str, Code]
     outcomes: dict[str, Outcome]
     verdicts: Verdicts
+    tasks: TaskTerms
 
     def code(self, code: str) -> Code:
         return self.codes.get(code, NO_WORDS)
 
 
 def load_words(root: Path) -> Words:
-    """Read the three files of `<root>/reports`.
+    """Read the words and terms of `<root>/reports`.
 
     Raises SpecError with file and line of everything wrong with them.
     """
@@ -99,9 +122,10 @@ def load_words(root: Path) -> Words:
     codes = _load(Codes, root / "reports/codes.yaml", problems)
     outcomes = _load(Outcomes, root / "reports/outcomes.yaml", problems)
     verdicts = _load(Verdicts, root / "reports/verdicts.yaml", problems)
+    tasks = _load(TaskFile, root / "reports/tasks.yaml", problems)
     problems.raise_if_any()
-    assert codes and outcomes and verdicts
-    return Words(codes.codes, outcomes.outcomes, verdicts)
+    assert codes and outcomes and verdicts and tasks
+    return Words(codes.codes, outcomes.outcomes, verdicts, tasks.tasks)
 
 
 def _load(model: type[DeclaredT], path: Path, problems: Problems) -> DeclaredT | None:

@@ -41,10 +41,14 @@ class Outcome:
     withheld: tuple[str, ...]
     report: Path
     found: dict[str, Any]
+    nothing_readable: bool = False
+    """Files arrived, and every one of them was refused."""
 
     @property
     def exit_code(self) -> int:
-        return 20 if self.withheld else 0
+        if self.withheld:
+            return 20
+        return 11 if self.nothing_readable else 0
 
 
 def run_night(
@@ -115,6 +119,7 @@ def run_shards(night: Night, step: Step, watch: Watcher = lambda *_: None) -> li
 
 def outcome_of(night: Night) -> Outcome:
     release = night.carried["release"]
+    offered = night.ledger.rows("SELECT state FROM offers WHERE run = ?", (night.run,))
     return Outcome(
         run=night.run,
         snapshot=release.snapshot,
@@ -122,4 +127,5 @@ def outcome_of(night: Night) -> Outcome:
         withheld=release.withheld,
         report=Path(night.found["report"]["site"]),
         found=night.found,
+        nothing_readable=bool(offered) and all(row["state"] == "REJECTED" for row in offered),
     )

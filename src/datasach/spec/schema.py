@@ -1,0 +1,39 @@
+"""JSON schemas of the declarations, made from the models, so that an editor and the engine never disagree."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from datasach.spec.contract import ContractSpec
+from datasach.spec.correction import CorrectionFile
+from datasach.spec.linkage import Linkage, Survivorship
+from datasach.spec.load import Declared
+from datasach.spec.page import Pages
+from datasach.spec.rule import RuleFile
+from datasach.spec.source import Source
+
+SCHEMAS: dict[str, type[Declared]] = {
+    "contract": ContractSpec,
+    "corrections": CorrectionFile,
+    "linkage": Linkage,
+    "pages": Pages,
+    "rules": RuleFile,
+    "source": Source,
+    "survivorship": Survivorship,
+}
+
+
+def schema_text(name: str) -> str:
+    """One schema, as it is written: sorted, so that a difference is a difference."""
+    return json.dumps(SCHEMAS[name].model_json_schema(), indent=1, sort_keys=True, ensure_ascii=False) + "\n"
+
+
+def write_schemas(folder: Path) -> list[Path]:
+    folder.mkdir(parents=True, exist_ok=True)
+    paths = []
+    for name in SCHEMAS:
+        path = folder / f"{name}.schema.json"
+        path.write_text(schema_text(name), "utf-8")
+        paths.append(path)
+    return paths

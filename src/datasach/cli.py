@@ -181,7 +181,8 @@ def precheck(
 
     Exit code 0: nothing would be held or rejected; 20: something would.
     """
-    from datasach.pipeline.precheck import precheck as check_before, told
+    from datasach.pipeline.precheck import precheck as check_before
+    from datasach.pipeline.precheck import told
 
     when = night.date() if night else None
     found = check_before(_load(root), files, facility, registers, when)
@@ -205,7 +206,9 @@ def schema(out: Path) -> None:
 @click.option("--province", help="Only this province (two digits).")
 @click.option("--facility", help="Only this facility.")
 @click.option("--closed", is_flag=True, help="Closed tasks too.")
-@click.option("--xlsx", type=click.Path(dir_okay=False, path_type=Path), help="Write a workbook too.")
+@click.option(
+    "--xlsx", type=click.Path(dir_okay=False, path_type=Path), help="Write a workbook too."
+)
 def tasks(
     root: Path | None, out: Path, province: str | None, facility: str | None, closed: bool,
     xlsx: Path | None,

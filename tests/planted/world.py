@@ -411,3 +411,21 @@ class People:
             person.card_to = f"{date(start.year, 12, 31):%Y%m%d}"
             if group in ("QN", "CA") and rng.random() < 0.5:
                 person.card_to = ""
+
+
+def device_code(facility: Facility, group: str) -> str:
+    mark = {"1": "XN", "2": "HA", "3": "TD"}[group]
+    return f"{mark}.{int(group)}.{facility.code}{group}7"
+
+
+def devices() -> list[dict[str, str]]:
+    names = {"1": "Máy xét nghiệm tự động", "2": "Máy chẩn đoán hình ảnh", "3": "Máy điện tim"}
+    return [
+        {
+            "ma_may": device_code(f, group), "ma_cskcb": f.code, "ten_thiet_bi": name, "model": f"M-{group}00",
+            "serial": f"{f.code}{group}7", "so_luu_hanh": f"2400{group}5/BYT-HTTB", "loai": "C",
+            "ngay_kiem_dinh": "2026-01-15", "ngay_het_kiem_dinh": "2027-01-15", "trang_thai": "hoat_dong",
+        }
+        for f in SENDERS
+        for group, name in names.items()
+    ]  # fmt: skip

@@ -109,7 +109,9 @@ def _named_facility(files: Sequence[Path]) -> str:
     folders = {path.resolve().parent.name for path in files}
     if len(folders) == 1 and re.fullmatch(r"[0-9]{5}", name := folders.pop()):
         return name
-    raise NobodysFiles("these files do not say whose they are: give the facility with --facility CODE")
+    raise NobodysFiles(
+        "these files do not say whose they are: give the facility with --facility CODE"
+    )
 
 
 def _lay_out(files: Sequence[Path], home: Path) -> list[str]:
@@ -155,7 +157,9 @@ def _receipts(project: Project, folder: Path, inbox: Path, until: date) -> list[
 @contextmanager
 def _opened(project: Project, layout: Layout, inbox: Path, until: date) -> Iterator[Night]:
     run, resources = "precheck", settings.resources()
-    with closing(Ledger(layout.ledger, run)) as ledger:
-        with closing(Warehouse(layout, resources)) as warehouse:
-            ledger.begin_run(until.isoformat(), project.fingerprint, __version__)
-            yield Night(project, layout, ledger, resources, inbox, until, run, warehouse)
+    with (
+        closing(Ledger(layout.ledger, run)) as ledger,
+        closing(Warehouse(layout, resources)) as warehouse,
+    ):
+        ledger.begin_run(until.isoformat(), project.fingerprint, __version__)
+        yield Night(project, layout, ledger, resources, inbox, until, run, warehouse)

@@ -48,7 +48,9 @@ def _file(one: Payload) -> str:
     for note in one["notes"]:
         lines.append(f"   ghi chú · note {note['code']}: {note['vi']} · {note['en']}")
     for old in one.get("not_current", []):
-        lines.append(f"   {numbers.vi(old['rows'])} dòng · rows {old['code']}: {old['vi']} · {old['en']}")
+        lines.append(
+            f"   {numbers.vi(old['rows'])} dòng · rows {old['code']}: {old['vi']} · {old['en']}"
+        )
     return "\n".join([*lines, f"   → {one['next']['vi']} · {one['next']['en']}"])
 
 

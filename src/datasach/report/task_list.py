@@ -103,7 +103,9 @@ def tasks_text(found: TaskList, limit: int = 50) -> str:
         lines += [f"         {task.rule.vi}{again}", f"         {task.rule.says} ({owners})"]
     if len(found.tasks) > limit:
         rest = len(found.tasks) - limit
-        lines.append(f"… còn {rest} việc, xem tệp XLSX (--xlsx) · {rest} more, see the workbook (--xlsx)")
+        lines.append(
+            f"… còn {rest} việc, xem tệp XLSX (--xlsx) · {rest} more, see the workbook (--xlsx)"
+        )
     return "\n".join(lines)
 
 

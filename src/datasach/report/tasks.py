@@ -128,7 +128,12 @@ def _live(
         if one is not None and opening.reached(one.tested, one.failed):
             if task is None or task.closed is not None:
                 task = _open(one, rule, task, project, terms)
-            task.last_seen, task.failed, task.tested, task.tables = night, one.failed, one.tested, one.tables
+            task.last_seen, task.failed, task.tested, task.tables = (
+                night,
+                one.failed,
+                one.tested,
+                one.tables,
+            )
             task.clean = 0
         elif task is not None and task.closed is None and (night, facility) in with_data:
             task.clean += 1

@@ -41,7 +41,9 @@ def write_workbook(path: Path, sheets: Sequence[Sheet]) -> None:
     options = {"strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False}
     book = xlsxwriter.Workbook(str(side), options)
     book.set_properties({"title": path.stem, "created": MADE})
-    head = book.add_format({"bold": True, "text_wrap": True, "valign": "top", "bg_color": "#E3EFEC"})
+    head = book.add_format(
+        {"bold": True, "text_wrap": True, "valign": "top", "bg_color": "#E3EFEC"}
+    )
     cell = book.add_format({"text_wrap": True, "valign": "top", "num_format": "@"})
     number = book.add_format({"valign": "top", "num_format": "#,##0"})
     day = book.add_format({"valign": "top", "num_format": "dd/mm/yyyy"})

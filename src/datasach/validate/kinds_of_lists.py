@@ -39,6 +39,18 @@ def in_reference(
 
 
 @kind
+def icd_listed(ctx: Context, field: str) -> Check:
+    """Every ICD-10 code of the field stands in WHO's list of 2019 or in the list of TT 06/2026/TT-BYT; a
+    code with more characters is asked by its first four ("S72.00" by "S72.0"). What has not the form of a
+    code is the business of `icd_shaped`. Blank is not asked."""
+    who = ctx.project.reference("icd10_who")["code"].to_list()
+    ministry = ctx.project.reference("icd10")["icd10"].to_list()
+    known = constants(sorted({*who, *ministry}))
+    shaped = "regexp_full_match(part, '[A-Z][0-9]{2}([.][0-9]{1,2})?')"
+    return each_part(ctx, field, f"{shaped} AND left(part, 5) NOT IN (SELECT unnest({known}))")
+
+
+@kind
 def icd_not_flagged(ctx: Context, field: str, flag: str) -> Check:
     """No ICD-10 code of the field carries the flag in the list of TT 06/2026/TT-BYT: not_as_main,
     main_discouraged, more_specific_exists, cause_of_death_only, mainly_female, mainly_male. Blank is not asked."""

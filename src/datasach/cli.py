@@ -222,6 +222,16 @@ def tasks(
     click.echo(tasks_text(found))
 
 
+@main.command()
+@project_option
+@click.option("--out", required=True, type=click.Path(file_okay=False, path_type=Path))
+def catalogue(root: Path | None, out: Path) -> None:
+    """Write the catalogue of all rules as one page and as CSV below OUT."""
+    from datasach.pipeline.catalogue import publish_catalogue
+
+    click.echo(publish_catalogue(_load(root), out))
+
+
 def _load(root: Path | None) -> Any:
     from datasach.spec.project import load_project
 

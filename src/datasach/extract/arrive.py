@@ -151,9 +151,7 @@ def _open(project: Project, layout: Layout, ledger: Ledger, number: int, offer: 
     try:
         # The whole archive first: one that breaks off in the middle enters nothing.
         for member, sha256, size, head in list(_contents(landed, kind, offer)):
-            source = _source_of(
-                project, member or offer.path, head, landed if kind == "plain" else None
-            )
+            source = _source_of(project, offer.path, member, head, landed if kind == "plain" else None)
             channel = source.channel if source else None
             file = file_id(sha256, channel, offer.sender)
             known = ledger.offer_of(file)
@@ -189,8 +187,10 @@ def _contents(
         yield member, hashlib.sha256(data).hexdigest(), len(data), data[:HEAD]
 
 
-def _source_of(project: Project, name: str, head: bytes, landed: Path | None) -> Source | None:
-    named = recognise.by_name(name, project)
+def _source_of(
+    project: Project, path: str, member: str | None, head: bytes, landed: Path | None
+) -> Source | None:
+    named = recognise.by_name(project, path, member)
     looks = recognise.looks_like(head)
     if named is not None and (looks is None or _agree(named, looks)):
         return named

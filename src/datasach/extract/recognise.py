@@ -27,11 +27,17 @@ def fold_heading(text: str) -> str:
     return _NOT_WORD.sub("", marks_off)
 
 
-def by_name(name: str, project: Project) -> Source | None:
-    """The first source (by id) one of whose patterns claims the file name; `.gz` is looked through."""
-    bare = name.rsplit("/", 1)[-1]
-    bare = bare[:-3] if bare.lower().endswith(".gz") else bare
-    return next((s for s in project.sources.values() if s.claims(bare)), None)
+def by_name(project: Project, path: str, member: str | None = None) -> Source | None:
+    """The first source one of whose patterns claims the content: by its own name, by its archive's, or by
+    the folders it lay in (`79001/bhxh/…`). `.gz` is looked through."""
+    names = [member.rsplit("/", 1)[-1]] if member else []
+    names += [path.rsplit("/", 1)[-1], path]
+    for name in names:
+        bare = name[:-3] if name.lower().endswith(".gz") else name
+        for source in project.sources.values():
+            if source.claims(name) or source.claims(bare):
+                return source
+    return None
 
 
 def looks_like(head: bytes) -> str | None:

@@ -18,11 +18,16 @@ CONTEXTS: dict[str, PageContext] = {
     "province": national_pages.province,
     "facility": facility_page.facility,
     "rules": rules_page.rules,
+    "catalogue": rules_page.catalogue,
     "channels": audit_pages.channels,
     "linkage": audit_pages.linkage,
     "run": audit_pages.run,
     "methods": audit_pages.methods,
 }
+
+
+LINKED_ONLY = ("catalogue",)
+"""Pages of the night that another page leads to; the menu is short enough for a telephone."""
 
 
 def things(page: Page, book: Book) -> list[str]:
@@ -44,7 +49,7 @@ def render_all(book: Book, renderer: Renderer) -> Iterator[tuple[str, str]]:
     menu = [
         {"id": page.id, "path": page.path, "title": page.title}
         for page in book.night.project.pages
-        if page.per == "night"
+        if page.per == "night" and page.id not in LINKED_ONLY
     ]
     for page in book.night.project.pages:
         context = CONTEXTS.get(page.id)

@@ -98,7 +98,11 @@ class Renderer:
             csp=_policy(self._style),
         )  # fmt: skip
 
-    def page(self, template: str, **context: Any) -> str:
+    def page(self, template: str, more_style: str = "", **context: Any) -> str:
+        """`more_style` is put behind the style sheet, for this page alone."""
+        if more_style:
+            style = f"{self._style}\n{more_style}"
+            context |= {"style": Markup(style), "csp": _policy(style)}
         return self._environment.get_template(template).render(**context)
 
     def _verdict(self, tone: Tone) -> Markup:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from datasach.report.book import Book, Context
+from datasach.report.catalogue import Catalogue, collect, page_context
 from datasach.report.quality import RuleTonight
 from datasach.spec.rule import Rule
 
@@ -52,6 +53,15 @@ def worst_groups(book: Book) -> list[Group]:
     """Rules violated tonight: those that hold most rows first, then those that fail most often."""
     broken = [g for g in groups(book) if g.failed]
     return sorted(broken, key=lambda g: (-g.held, -g.failed, g.rule.id))
+
+
+def catalogue(book: Book, _: str) -> Context:
+    return page_context(catalogue_of(book))
+
+
+def catalogue_of(book: Book) -> Catalogue:
+    fields = {key: one.fields for key, one in book.quality.rules.items()}
+    return collect(book.night.project, book.words.kinds, fields)
 
 
 def rules(book: Book, _: str) -> Context:

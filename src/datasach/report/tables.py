@@ -9,13 +9,15 @@ from pathlib import Path
 from typing import Any
 
 from datasach.report.book import Book
+from datasach.report.catalogue import write_csv
 from datasach.report.counts import FATES
+from datasach.report.rules_page import catalogue_of
 
 COUNTS = ("read", *FATES)
 
 
 def write_tables(book: Book, folder: Path) -> None:
-    """receipts.csv, facilities.csv, scores.csv, rules.csv, gate.csv below `folder`."""
+    """receipts.csv, facilities.csv, scores.csv, rules.csv, gate.csv, tasks.csv, catalogue.csv below `folder`."""
     folder.mkdir(parents=True, exist_ok=True)
     _write(folder / "receipts.csv", ("night", "sender", "receipt", "sha256", "bytes", "state", "code", "outcome", *COUNTS), (
         (d.night, d.sender, d.receipt, d.sha256, d.size, d.state, d.code, book.outcomes[d.offer], *d.counts)
@@ -42,6 +44,11 @@ def write_tables(book: Book, folder: Path) -> None:
         (g.about, g.rule, g.expectation, g.column, g.looked_at, g.theirs, g.ours, int(g.holds))
         for g in book.gate.results
     ))  # fmt: skip
+    _write(folder / "tasks.csv", ("facility", "rule", "severity", "state", "opened", "last_seen", "nights_open", "due", "reopened"), (
+        (t.facility, t.rule.id, t.severity, t.state, t.opened, t.last_seen, t.nights_open, t.due, len(t.earlier))
+        for found in book.tasks.values() for t in found
+    ))  # fmt: skip
+    write_csv(catalogue_of(book), folder / "catalogue.csv")
 
 
 def _write(path: Path, head: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:

@@ -1,5 +1,5 @@
 """The report's words and terms, declared beside its pages: `codes.yaml`, `outcomes.yaml`, `verdicts.yaml`,
-`tasks.yaml`."""
+`tasks.yaml`, `kinds.yaml`."""
 
 from __future__ import annotations
 
@@ -93,6 +93,19 @@ class TaskFile(Declared):
     tasks: TaskTerms
 
 
+class KindWords(Declared):
+    """What kinds of rule and their parameters are called in the catalogue."""
+
+    kinds: dict[str, Title]
+    parameters: dict[str, Title]
+
+    def kind(self, name: str) -> Title:
+        return self.kinds.get(name, Title(vi=name, en=name))
+
+    def parameter(self, name: str) -> Title:
+        return self.parameters.get(name, Title(vi=name, en=name))
+
+
 NO_WORDS = Code(
     level="file",
     vi="Mã này chưa có lời giải thích.",
@@ -108,6 +121,7 @@ class Words:
     outcomes: dict[str, Outcome]
     verdicts: Verdicts
     tasks: TaskTerms
+    kinds: KindWords
 
     def code(self, code: str) -> Code:
         return self.codes.get(code, NO_WORDS)
@@ -123,9 +137,10 @@ def load_words(root: Path) -> Words:
     outcomes = _load(Outcomes, root / "reports/outcomes.yaml", problems)
     verdicts = _load(Verdicts, root / "reports/verdicts.yaml", problems)
     tasks = _load(TaskFile, root / "reports/tasks.yaml", problems)
+    kinds = _load(KindWords, root / "reports/kinds.yaml", problems)
     problems.raise_if_any()
-    assert codes and outcomes and verdicts and tasks
-    return Words(codes.codes, outcomes.outcomes, verdicts, tasks.tasks)
+    assert codes and outcomes and verdicts and tasks and kinds
+    return Words(codes.codes, outcomes.outcomes, verdicts, tasks.tasks, kinds)
 
 
 def _load(model: type[DeclaredT], path: Path, problems: Problems) -> DeclaredT | None:

@@ -232,6 +232,27 @@ def catalogue(root: Path | None, out: Path) -> None:
     click.echo(publish_catalogue(_load(root), out))
 
 
+@main.command()
+@click.option("--out", required=True, type=warehouse_type, help="Warehouse folder.")
+@click.option("--facility", required=True)
+@click.option("--night", type=night_type, help="Default: the last night in which it sent anything.")
+def fix(out: Path, facility: str, night: Any) -> None:
+    """What must a facility fix from last night? Root causes first, with places and remedies."""
+    from datasach.report.desk import clerks_list
+
+    click.echo(clerks_list(out, facility, night.date().isoformat() if night else None))
+
+
+@main.command()
+@click.option("--out", required=True, type=warehouse_type, help="Warehouse folder.")
+@click.option("--province", required=True, help="Two digits, of the list of 34.")
+def department(out: Path, province: str) -> None:
+    """Which facilities of a province are late or failing, and what is most common?"""
+    from datasach.report.department import department_text, read_answer
+
+    click.echo(department_text(read_answer(out, province)))
+
+
 def _load(root: Path | None) -> Any:
     from datasach.spec.project import load_project
 

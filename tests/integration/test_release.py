@@ -18,7 +18,7 @@ from tests.envelopes import envelope, simple_visit
 
 Deliver = Callable[[str, str, str, bytes], Path]
 WRONG = {"NGAY_VAO": "202603020800", "NGAY_RA": "202603010900"}
-"""Discharged the day before admission: VIS-001 holds such a visit."""
+"""Discharged the day before admission: VIS-001b holds such a visit."""
 
 
 @pytest.fixture
@@ -46,8 +46,11 @@ def test_a_wrong_visit_is_held_with_its_lines_and_the_right_one_is_not(
     run(deliver("2026-03-02", "79001", "DPDL_1.xml", content), date(2026, 3, 2))
     assert [ma_lk for ma_lk, _ in visits(tmp_path)] == ["LK002"]
     found = held(tmp_path)
-    assert ("kcb_emr.visit", "VIS-001", False) in [(t, r[:7], w) for t, r, w in found]
+    assert ("kcb_emr.visit", "VIS-001b", False) in found
     assert any(table == "kcb_emr.service" for table, _, _ in found)
+    path = tmp_path / "out/quarantine/kcb_emr/visit.parquet"
+    row = duckdb.sql(f"SELECT ma_lk, _rules, CAST(_held_since AS VARCHAR) FROM '{path}'").fetchall()
+    assert row == [("LK001", "VIS-001b", "2026-03-02")]
 
 
 def test_a_corrected_delivery_releases_the_held_visit(run, deliver: Deliver, tmp_path: Path) -> None:
@@ -58,6 +61,7 @@ def test_a_corrected_delivery_releases_the_held_visit(run, deliver: Deliver, tmp
     run(deliver("2026-03-03", "79001", "DPDL_2.xml", right), date(2026, 3, 3))
     assert visits(tmp_path) == [("LK001", "2026-03-02 09:00:00")]
     assert held(tmp_path) == []
+    assert not list((tmp_path / "out/quarantine").rglob("*.parquet"))
 
 
 CORRECTION = Correction(

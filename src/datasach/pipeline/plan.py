@@ -10,6 +10,7 @@ from datasach.link.link import link
 from datasach.pipeline.corrections import apply_corrections
 from datasach.pipeline.step import Night, Progress, Step
 from datasach.publish.books import keep_books
+from datasach.publish.quarantine import keep_quarantine
 from datasach.publish.release import release
 from datasach.publish.results import keep_results
 from datasach.publish.stage import stage
@@ -205,6 +206,7 @@ def _publish(night: Night, _: list[Any], progress: Progress) -> None:
     )
     night.carried["release"] = done
     night.found["publish"] = {"snapshot": done.snapshot, "is_new": done.is_new}
+    keep_quarantine(night.warehouse, night.project)
     keep_results(night.warehouse, night.project)
     settle_states(night, done.withheld)
 

@@ -36,6 +36,8 @@ class Book:
     """Table → rows of all deliveries."""
     tasks: dict[str, list[Task]]
     """Facility → its open tasks, most urgent first."""
+    receipts: dict[tuple[str, str], list[dict[str, Any]]]
+    """(night, sender) → its receipts as they are issued."""
 
     @property
     def databases(self) -> list[Database]:
@@ -117,7 +119,12 @@ def _reason(rule: str, about: str, theirs: int | None, ours: float | None, raise
 
 
 def open_book(
-    night: Night, words: Words, deliveries: list[Delivery], outcomes: dict[int, str], gate: Gate
+    night: Night,
+    words: Words,
+    deliveries: list[Delivery],
+    outcomes: dict[int, str],
+    gate: Gate,
+    receipts: dict[tuple[str, str], list[dict[str, Any]]],
 ) -> Book:
     country = places.survey(night, words, deliveries, outcomes)
     place_of = {unit.id: unit.place for unit in country.units.values()}
@@ -134,6 +141,7 @@ def open_book(
         gate=gate,
         table_counts=_by_table(deliveries),
         tasks=_open_tasks(night, words, country.tonight),
+        receipts=receipts,
     )
 
 

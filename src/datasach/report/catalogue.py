@@ -1,7 +1,7 @@
 """The catalogue of all rules, as one page that filters without a script and as CSV.
 
-    catalogue.html   self-contained; the boxes above the table leave out what is not asked for
-    catalogue.csv    a line per rule; behind them the rules that are not built, with their reasons
+catalogue.html   self-contained; the boxes above the table leave out what is not asked for
+catalogue.csv    a line per rule; behind them the rules that are not built, with their reasons
 """
 
 from __future__ import annotations
@@ -138,7 +138,8 @@ def filter_style(found: Catalogue) -> str:
     choices += [f"sev-{name}" for name in ("stop", "quarantine", "flag")]
     choices += [f"pil-{name}" for name in PILLAR_TITLES]
     lines = [
-        f"body:has(#{one}:checked) .rules > tbody > tr:not(.{one}) {{ display: none; }}" for one in choices
+        f"body:has(#{one}:checked) .rules > tbody > tr:not(.{one}) {{ display: none; }}"
+        for one in choices
     ]
     return "\n".join(lines)
 

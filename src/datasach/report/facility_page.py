@@ -10,6 +10,7 @@ from datasach.report.counts import Counts
 from datasach.report.national_pages import level_titles
 from datasach.report.places import Unit
 from datasach.report.quality import Failing
+from datasach.report.receipt_page import fix_first
 from datasach.report.render import say
 from datasach.report.words import Tone
 from datasach.spec.rule import Rule
@@ -45,7 +46,7 @@ def facility(book: Book, name: str) -> Context:
     failing = book.quality.failing.get(name, [])
     tone, sentence = _status(book, unit)
     evenings = [unit.evenings[n] for n in sorted(unit.evenings, reverse=True)]
-    hidden = book.quality.scores.hidden
+    hidden = {d.id for d in book.databases if (d.id, name) in book.quality.scores.hidden}
     return {
         "unit": unit,
         "place": book.country.places[unit.place],
@@ -57,7 +58,8 @@ def facility(book: Book, name: str) -> Context:
         "tasks": book.tasks.get(name, [])[:TASKS_SHOWN],
         "tasks_open": len(book.tasks.get(name, [])),
         "tasks_late": sum(task.state == "overdue" for task in book.tasks.get(name, [])),
-        "hidden": {d.id for d in book.databases if (d.id, name) in hidden},
+        "hidden": hidden,
+        "last_night": _last_night(book, unit, hidden),
         "strip_data": [
             (night, unit.evenings[night].tone if night in unit.evenings else None)
             for night in book.country.nights[-STRIP_NIGHTS:]
@@ -77,6 +79,17 @@ def facility(book: Book, name: str) -> Context:
         "visits": book.channels.facilities.get(name),
         "differing": book.channels.by_facility.get(name, [])[:8],
     }
+
+
+def _last_night(book: Book, unit: Unit, hidden: set[str]) -> Context | None:
+    """What is to be mended of the last night in which it sent: the receipts' own list, without places."""
+    if unit.last is None:
+        return None
+    found = fix_first(book.receipts.get((unit.last, unit.id), []))
+    for cause in found:
+        cause["counted"] = not any(table.split(".")[0] in hidden for table in cause["tables"])
+    link = receipt_link(unit.last, unit.id, UP)
+    return {"night": unit.last, "causes": found[:FIX_FIRST], "all": len(found), "link": link}
 
 
 def _status(book: Book, unit: Unit) -> tuple[Tone, Any]:

@@ -11,7 +11,6 @@ from datasach.report.numbers import Percent, day, short_day
 from datasach.report.places import Place, Unit
 from datasach.report.render import say
 from datasach.report.rules_page import worst_groups
-from datasach.report.tasks import Task
 from datasach.report.words import TONES, Tone
 from datasach.spec.contract import Title
 from datasach.spec.rule import PILLAR_TITLES
@@ -19,7 +18,6 @@ from datasach.spec.rule import PILLAR_TITLES
 NIGHTS_DRAWN = 31
 LOOK_FIRST = 5
 RULES_FIRST = 10
-TASKS_SHOWN = 10
 
 
 # -- national --------------------------------------------------------------------------------------
@@ -243,51 +241,3 @@ def level_titles(book: Book) -> dict[str, Title]:
     lists = book.night.project.reference("code_lists")
     rows = lists.filter(lists["list"] == "FACILITY_LEVEL").rows(named=True)
     return {row["code"]: Title(vi=row["label_vi"], en=row["label_en"]) for row in rows}
-
-
-# -- province --------------------------------------------------------------------------------------
-
-
-def province(book: Book, name: str) -> Context:
-    place = book.country.places[name]
-    shown = [u for u in place.units if book.has_page(u)]
-    shown.sort(key=lambda u: (-u.counts.read, u.id))
-    owed = [task for unit in place.units for task in book.tasks.get(unit.id, [])]
-    tasks = sorted(owed, key=Task.urgency)
-    return {
-        "place": place,
-        "former_text": ", ".join(f"{name} (mã {code})" for code, name in place.former),
-        "levels": level_titles(book),
-        "counts_zero": Counts(),
-        "units": [
-            {
-                "unit": u,
-                "scores": book.scores("", u.id),
-                "trouble": len(book.quality.failing.get(u.id, [])),
-                "tasks": len(book.tasks.get(u.id, [])),
-                "late": sum(task.state == "overdue" for task in book.tasks.get(u.id, [])),
-            }
-            for u in shown
-        ],
-        "tasks": tasks[:TASKS_SHOWN],
-        "tasks_open": len(tasks),
-        "tasks_late": sum(task.state == "overdue" for task in tasks),
-        "unsent": [u for u in place.units if not book.has_page(u)],
-        "silent": silent_units(book, place.units),
-        "sent": sum(book.country.tonight in u.evenings for u in place.units if not u.authority),
-        "expected": sum(bool(u.expected) for u in place.units),
-        "counts": place.counts,
-        "counts_tonight": total(
-            u.evenings[book.country.tonight].counts
-            for u in place.units
-            if book.country.tonight in u.evenings
-        ),
-        "scores": book.scores("", name),
-        "databases": [
-            {"spec": d, "records": book.records(d.id, name), "scores": book.scores(d.id, name)}
-            for d in book.databases
-            if book.knows(d.id, name)
-        ],
-        "visits": book.channels.places.get(name),
-        "columns_data": nights_drawn(book, place.units),
-    }

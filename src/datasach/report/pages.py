@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from datasach.errors import SpecError
-from datasach.report import audit_pages, facility_page, national_pages, rules_page
+from datasach.report import audit_pages, facility_page, national_pages, province_page, rules_page
 from datasach.report.book import Book, PageContext
 from datasach.report.places import folder_of
 from datasach.report.render import Renderer
@@ -15,7 +15,7 @@ from datasach.spec.page import Page
 CONTEXTS: dict[str, PageContext] = {
     "national": national_pages.national,
     "database": national_pages.database,
-    "province": national_pages.province,
+    "province": province_page.province,
     "facility": facility_page.facility,
     "rules": rules_page.rules,
     "catalogue": rules_page.catalogue,

@@ -105,11 +105,12 @@ def fix_first(payloads: list[dict[str, Any]]) -> list[dict[str, Any]]:
             one = found.setdefault(
                 key,
                 {"id": key[1], "vi": cause["vi"], "en": cause["en"], "fix": cause["fix"],
-                 "severity": severity, "times": 0, "held": 0, "places": []},
+                 "severity": severity, "times": 0, "held": 0, "places": [], "tables": set()},
             )  # fmt: skip
             one["times"] += times
             one["held"] += held
             one["places"] += cause.get("places") or []
+            one["tables"] |= {cause["table"]} if "table" in cause else set()
         for key in {c[0] for c in causes}:
             files[key] += 1
     for key, one in found.items():

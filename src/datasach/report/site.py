@@ -15,6 +15,7 @@ from datasach import __version__
 from datasach.report import pages, tables
 from datasach.report.book import Book, open_book
 from datasach.report.deliveries import gather
+from datasach.report.department import write_answers
 from datasach.report.issue import write_receipts
 from datasach.report.night import Night, Progress, gate_of
 from datasach.report.receipts import Receipts
@@ -43,7 +44,7 @@ def write_report(night: Night, progress: Progress) -> dict[str, Any]:
     )
     issued = write_receipts(night.layout.root / "receipts", payloads, names, tonight, renderer)
     progress("site")
-    book = open_book(night, words, deliveries, receipts.outcomes, gate)
+    book = open_book(night, words, deliveries, receipts.outcomes, gate, payloads)
     folder = night.layout.root / "reports" / tonight
     count = _write_site(book, renderer, folder)
     move_pointer(folder.parent / "latest", tonight)
@@ -65,6 +66,7 @@ def _write_site(book: Book, renderer: Renderer, home: Path) -> int:
         target.write_text(text, "utf-8")
         count += 1
     tables.write_tables(book, side / "data")
+    write_answers(book, side / "data")
     old = home.with_name(f".{home.name}.old")
     shutil.rmtree(old, ignore_errors=True)
     if home.exists():

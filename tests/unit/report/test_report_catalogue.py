@@ -46,26 +46,38 @@ def test_every_rule_says_how_to_mend_it_and_on_what_it_rests(written: Path) -> N
             assert line["reason_vi"] and line["reason_en"], line["id"]
 
 
-def test_rules_that_are_not_built_are_counted_apart_from_those_done_elsewhere(written: Path) -> None:
+def test_rules_that_are_not_built_are_counted_apart_from_those_done_elsewhere(
+    written: Path,
+) -> None:
     rows = lines(written / "catalogue.csv")
-    assert all(bool(row["done_by"]) == (row["state"] == "elsewhere") for row in rows if row["state"] != "live")
+    assert all(
+        bool(row["done_by"]) == (row["state"] == "elsewhere")
+        for row in rows
+        if row["state"] != "live"
+    )
     missing = sum(row["state"] == "not_built" for row in rows)
     assert f"{missing} quy tắc chưa làm được" in (written / "catalogue.html").read_text("utf-8")
 
 
 def test_every_kind_and_every_parameter_has_words(project: Project) -> None:
     words = load_words(project.root).kinds
-    parameters = {n for kind in KINDS.values() for n in inspect.signature(kind).parameters} - {"ctx"}
+    parameters = {n for kind in KINDS.values() for n in inspect.signature(kind).parameters} - {
+        "ctx"
+    }
     assert set(KINDS) <= set(words.kinds)
     assert parameters <= set(words.parameters)
 
 
-def test_the_filter_needs_no_script_and_the_page_no_network(written: Path, project: Project) -> None:
+def test_the_filter_needs_no_script_and_the_page_no_network(
+    written: Path, project: Project
+) -> None:
     page = (written / "catalogue.html").read_text("utf-8")
     for database in project.databases:
         assert f"body:has(#db-{database}:checked) .rules > tbody > tr:not(.db-{database})" in page
         assert f'id="db-{database}"' in page
-    assert page.count("<script>") == 1 and "localStorage" in page  # the language switch, nothing else
+    assert (
+        page.count("<script>") == 1 and "localStorage" in page
+    )  # the language switch, nothing else
     assert not re.search(r"(?:src|href)\s*=\s*[\"'](?:https?:)?//", page)
 
 

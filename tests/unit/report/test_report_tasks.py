@@ -42,7 +42,12 @@ def lived(report_project: Project):
 
 def test_a_defect_opens_a_task_with_an_owner_and_a_day_on_which_it_is_due(lived) -> None:
     (task,) = lived("2 2")
-    assert (task.facility, task.rule.id, task.opened, task.nights_open) == ("79002", "VIS-901", MONDAY, 2)
+    assert (task.facility, task.rule.id, task.opened, task.nights_open) == (
+        "79002",
+        "VIS-901",
+        MONDAY,
+        2,
+    )
     assert task.due == date(2026, 3, 9)  # five working days: Tuesday to Friday, and Monday
     assert task.owners[0].vi and task.owners[0].en
     assert task.state == "open"

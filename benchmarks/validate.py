@@ -123,7 +123,7 @@ def build(path: Path, rows: int) -> None:
                 CASE WHEN {one_in(700, "sponsor")} THEN '7' ELSE {sponsors}[{pick(6, "sp")} + 1] END AS ma_doituong_kcb,
                 CASE WHEN {one_in(1000, "no birth")} THEN NULL WHEN {one_in(1000, "birth")} THEN DATE '2026-08-01'
                      ELSE DATE '1930-01-01' + {pick(35000, "b")}::INTEGER END AS ngay_sinh,
-                came AS ngay_vao,
+                CASE WHEN {one_in(4000, "no in")} THEN NULL ELSE came END AS ngay_vao,
                 CASE WHEN {one_in(300, "out")} THEN came - INTERVAL 1 DAY ELSE came + to_hours(hours) END AS ngay_ra,
                 CASE WHEN {one_in(300, "paid")} THEN came - INTERVAL 2 DAY
                      ELSE came + to_hours(hours) + INTERVAL 20 MINUTE END AS ngay_ttoan,
@@ -158,7 +158,9 @@ def by_hand(rule: str, kind: str, p: dict[str, Any]) -> str:
         case "pattern":
             return f"NOT regexp_full_match({column}, '{p['matches']}')"
         case "in_set" if len(p["values"]) > 8:
-            return "NOT list_contains([" + ", ".join(f"'{v}'" for v in p["values"]) + f"], {column})"
+            return (
+                "NOT list_contains([" + ", ".join(f"'{v}'" for v in p["values"]) + f"], {column})"
+            )
         case "in_set":
             return f"{column} NOT IN (" + ", ".join(f"'{v}'" for v in p["values"]) + ")"
         case "between" if "-" in p["low"]:
@@ -178,6 +180,20 @@ def by_hand(rule: str, kind: str, p: dict[str, Any]) -> str:
     raise ValueError(rule)
 
 
+def asked_by_hand(kind: str, p: dict[str, Any]) -> str:
+    """What count() has to count to know how many rows were asked."""
+    match kind:
+        case "required" | "lengths":
+            return "*"
+        case "not_after":
+            return f"CASE WHEN {p['field']} IS NOT NULL THEN {p['other']} END"
+        case "expression":
+            return "t_tongchi - t_bhtt - t_bntt"
+        case "unique":
+            return "ma_lk"
+    return str(p["field"])
+
+
 def measure_duckdb(data: Path, out: Path) -> Callable[[], dict[str, int]]:
     import duckdb
 
@@ -195,12 +211,19 @@ def measure_duckdb(data: Path, out: Path) -> Callable[[], dict[str, int]]:
             f"COPY (SELECT _file, _row, _key, _facility, list_filter([{listed}], lambda x: x IS NOT NULL) AS rules"
             f" FROM (SELECT *, {fails} FROM enc) WHERE {any_fails}) TO '{out}/rows.parquet' (COMPRESSION zstd)"
         )
+        rules = "[" + ", ".join(f"'{r[0]}'" for r in RULES) + "]"
+        asked = "[" + ", ".join(f"count({asked_by_hand(*r[1:])})" for r in RULES) + "]"
         con.execute(
-            f"COPY (SELECT _facility, rule, count(*) AS failed FROM (SELECT _facility, unnest(rules) AS rule"
-            f" FROM '{out}/rows.parquet') GROUP BY ALL ORDER BY ALL) TO '{out}/counts.parquet'"
+            f"COPY (WITH f AS (SELECT _facility, rule, count(*) AS failed FROM (SELECT _facility, unnest(rules) AS rule"
+            f" FROM '{out}/rows.parquet') GROUP BY ALL), a AS (SELECT _facility, unnest({rules}) AS rule, unnest(n) AS tested"
+            f" FROM (SELECT _facility, {asked} AS n FROM enc GROUP BY ALL))"
+            f" SELECT _facility, rule, tested, coalesce(failed, 0) AS failed FROM a LEFT JOIN f USING (_facility, rule)"
+            f" ORDER BY ALL) TO '{out}/counts.parquet' (COMPRESSION zstd)"
         )
         return dict(
-            con.execute(f"SELECT rule, sum(failed)::BIGINT FROM '{out}/counts.parquet' GROUP BY 1 ORDER BY 1").fetchall()
+            con.execute(
+                f"SELECT rule, sum(failed)::BIGINT FROM '{out}/counts.parquet' GROUP BY 1 ORDER BY 1"
+            ).fetchall()
         )
 
     return work
@@ -219,7 +242,12 @@ def bench_project() -> Any:
 
     words = {"vi": "…", "en": "…"}
     fields = [
-        {"name": name, "type": kind, "title": words, "max_length": LONGEST if name == "chan_doan" else None}
+        {
+            "name": name,
+            "type": kind,
+            "title": words,
+            "max_length": LONGEST if name == "chan_doan" else None,
+        }
         for name, (kind, _) in FIELDS.items()
     ]
     database, name = TABLE.split(".")
@@ -265,7 +293,336 @@ def measure_datasach(data: Path, out: Path) -> Callable[[], dict[str, int]]:
         warehouse.write_parquet("FROM checks.findings", out / "rows.parquet")
         warehouse.write_parquet("FROM checks.metrics", out / "counts.parquet")
         return dict(
-            warehouse.rows("SELECT rule, sum(failed)::BIGINT FROM checks.metrics WHERE failed > 0 GROUP BY 1 ORDER BY 1")
+            warehouse.rows(
+                "SELECT rule, sum(failed)::BIGINT FROM checks.metrics WHERE failed > 0 GROUP BY 1 ORDER BY 1"
+            )
         )
 
     return work
+
+
+# -- peers -------------------------------------------------------------------------------------------
+
+
+def measure_pandera(data: Path, out: Path) -> Callable[[], dict[str, int]]:
+    import pandera.polars as pa
+    import polars as pl
+
+    def checks_of(name: str) -> list[Any]:
+        found = []
+        for rule, kind, p in RULES:
+            if p.get("field") != name:
+                continue
+            if kind == "pattern":
+                found.append(pa.Check.str_matches(f"^(?:{p['matches']})$", name=rule))
+            elif kind == "in_set":
+                found.append(pa.Check.isin(p["values"], name=rule))
+            elif kind == "between":
+                found.append(pa.Check.in_range(*bounds(p), name=rule))
+        if name == "chan_doan":
+            found.append(pa.Check.str_length(max_value=LONGEST, name="R22"))
+        return found
+
+    def of_frame(rule: str, expression: pl.Expr) -> Any:
+        return pa.Check(lambda data: data.lazyframe.select(expression.fill_null(True)), name=rule)
+
+    rows = [
+        of_frame(rule, pl.col(p["field"]).cast(pl.Datetime("us")) <= pl.col(p["other"]))
+        for rule, kind, p in RULES
+        if kind == "not_after"
+    ]
+    rows.append(
+        of_frame("R23", (pl.col("t_tongchi") - pl.col("t_bhtt") - pl.col("t_bntt")).abs() <= 1)
+    )
+    required = {p["field"] for _, kind, p in RULES if kind == "required"}
+    schema = pa.DataFrameSchema(
+        {
+            name: pa.Column(
+                checks=checks_of(name), nullable=name not in required, unique=name == "ma_lk"
+            )
+            for name in FIELDS
+        },
+        checks=rows,
+    )
+
+    def work() -> dict[str, int]:
+        frame = pl.read_parquet(data, columns=list(FIELDS))
+        try:
+            schema.validate(frame, lazy=True)
+            return {}
+        except pa.errors.SchemaErrors as error:
+            cases = error.failure_cases
+        cases.write_parquet(out / "rows.parquet")
+        # Failure cases name a check by its text: the column tells which of ours it is.
+        nulls = {p["field"]: rule for rule, kind, p in RULES if kind == "required"}
+        values = {
+            p["field"]: rule for rule, kind, p in RULES if kind in ("pattern", "in_set", "between")
+        }
+        counts: dict[str, int] = {}
+        for check, column, count in cases.group_by("check", "column").len().rows():
+            if check == "not_nullable":
+                rule = nulls[column]
+            elif check == "field_uniqueness":
+                rule = "R24"
+            elif check in dict.fromkeys(r[0] for r in RULES):
+                rule = check
+            else:
+                rule = values.get(column, "R22")
+            counts[rule] = counts.get(rule, 0) + count
+        return dict(sorted(counts.items()))
+
+    return work
+
+
+def measure_pointblank(data: Path, out: Path) -> Callable[[], dict[str, int]]:
+    import pointblank as pb
+    import polars as pl
+
+    def work() -> dict[str, int]:
+        frame = pl.read_parquet(data, columns=list(FIELDS))
+        v = pb.Validate(frame)
+        for _, kind, p in RULES:
+            column = p.get("field", "")
+            match kind:
+                case "required":
+                    v = v.col_vals_not_null(column)
+                case "pattern":
+                    v = v.col_vals_regex(column, f"^(?:{p['matches']})$", na_pass=True)
+                case "in_set":
+                    v = v.col_vals_in_set(column, [*p["values"], None])
+                case "between":
+                    v = v.col_vals_between(column, *bounds(p), na_pass=True)
+                case "not_after":
+                    day = pl.col(column).cast(pl.Datetime("us"))
+                    v = v.col_vals_expr((day <= pl.col(p["other"])).fill_null(True))
+                case "lengths":
+                    v = v.col_vals_expr(
+                        (pl.col("chan_doan").str.len_chars() <= LONGEST).fill_null(True)
+                    )
+                case "expression":
+                    off = pl.col("t_tongchi") - pl.col("t_bhtt") - pl.col("t_bntt")
+                    v = v.col_vals_expr((off.abs() <= 1).fill_null(True))
+                case "unique":
+                    v = v.rows_distinct(columns_subset=["ma_lk"])
+        done = v.interrogate(get_first_n=500)
+        failed = done.n_failed()
+        for step in range(1, len(RULES) + 1):
+            if failed[step]:
+                extract = done.get_data_extracts(i=step, frame=True)
+                if extract is not None:
+                    extract.write_parquet(out / f"{step}.parquet")
+        return {rule[0]: int(failed[i]) for i, rule in enumerate(RULES, 1) if failed[i]}
+
+    return work
+
+
+def measure_gx(data: Path, out: Path) -> Callable[[], dict[str, int]]:
+    import logging
+    import warnings
+
+    warnings.filterwarnings("ignore")
+    logging.disable(logging.WARNING)
+    import great_expectations as gx
+    import great_expectations.expectations as gxe
+    import pandas as pd
+    import pyarrow.parquet as pq
+
+    def expectation(rule: str, kind: str, p: dict[str, Any]) -> Any:
+        meta = {"rule": rule}
+        column = p.get("field", "")
+        match kind:
+            case "required":
+                return gxe.ExpectColumnValuesToNotBeNull(column=column, meta=meta)
+            case "pattern":
+                return gxe.ExpectColumnValuesToMatchRegex(
+                    column=column, regex=f"^(?:{p['matches']})$", meta=meta
+                )
+            case "in_set":
+                return gxe.ExpectColumnValuesToBeInSet(
+                    column=column, value_set=p["values"], meta=meta
+                )
+            case "between":
+                low, high = (
+                    pd.Timestamp(p[b]) if "-" in p["low"] else float(p[b]) for b in ("low", "high")
+                )
+                return gxe.ExpectColumnValuesToBeBetween(
+                    column=column, min_value=low, max_value=high, meta=meta
+                )
+            case "not_after":
+                return gxe.ExpectColumnPairValuesAToBeGreaterThanB(
+                    column_A=p["other"],
+                    column_B=column,
+                    or_equal=True,
+                    ignore_row_if="either_value_is_missing",
+                    meta=meta,
+                )
+            case "lengths":
+                return gxe.ExpectColumnValueLengthsToBeBetween(
+                    column="chan_doan", max_value=LONGEST, meta=meta
+                )
+            case "expression":
+                return gxe.ExpectColumnValuesToBeBetween(
+                    column="_off", min_value=-1, max_value=1, meta=meta
+                )
+            case "unique":
+                return gxe.ExpectColumnValuesToBeUnique(column="ma_lk", meta=meta)
+        raise ValueError(kind)
+
+    def work() -> dict[str, int]:
+        frame = pq.read_table(data, columns=list(FIELDS)).to_pandas()
+        for name, (kind, _) in FIELDS.items():
+            if kind == "decimal":
+                frame[name] = frame[name].astype("float64")
+        frame["ngay_sinh"] = pd.to_datetime(frame["ngay_sinh"])
+        frame["_off"] = frame["t_tongchi"] - frame["t_bhtt"] - frame["t_bntt"]
+        context = gx.get_context(mode="ephemeral")
+        context.variables.progress_bars = {"globally": False}
+        batch = (
+            context.data_sources.add_pandas("p")
+            .add_dataframe_asset("a")
+            .add_batch_definition_whole_dataframe("b")
+        )
+        suite = context.suites.add(
+            gx.ExpectationSuite("s", expectations=[expectation(*r) for r in RULES])
+        )
+        definition = context.validation_definitions.add(
+            gx.ValidationDefinition(data=batch, suite=suite, name="v")
+        )
+        results = definition.run(batch_parameters={"dataframe": frame}, result_format="SUMMARY")
+        (out / "result.json").write_text(str(results), "utf-8")
+        return {
+            r.expectation_config.meta["rule"]: int(r.result["unexpected_count"])
+            for r in results.results
+            if r.result.get("unexpected_count")
+        }
+
+    return work
+
+
+def bounds(p: dict[str, Any]) -> tuple[Any, Any]:
+    from datetime import date
+
+    if "-" in p["low"]:
+        return date.fromisoformat(p["low"]), date.fromisoformat(p["high"])
+    if p["field"] == "so_ngay_dtri":
+        return int(p["low"]), int(p["high"])
+    return float(p["low"]), float(p["high"])
+
+
+# -- measuring ---------------------------------------------------------------------------------------
+
+MEASURES = {
+    "duckdb": measure_duckdb, "datasach": measure_datasach, "pandera": measure_pandera,
+    "pointblank": measure_pointblank, "gx": measure_gx,
+}  # fmt: skip
+
+
+def once(name: str, data: Path, out: Path) -> dict[str, Any]:
+    """Measure in this process: CPU of the imports, CPU of the work, the peak of all."""
+    shutil.rmtree(out, ignore_errors=True)
+    out.mkdir(parents=True)
+    before = time.process_time()
+    work = MEASURES[name](data, out)
+    ready, wall = time.process_time(), time.perf_counter()
+    counts = work()
+    return {
+        "import": ready - before, "cpu": time.process_time() - ready, "wall": time.perf_counter() - wall,
+        "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, "counts": counts,
+    }  # fmt: skip
+
+
+def same_results(hand: Path, ours: Path) -> None:
+    """Every failing row with its rules, and every count by facility, are the same by hand and by us."""
+    import duckdb
+
+    pairs = {
+        "rows": (
+            f"SELECT _file, _row, _key, _facility, unnest(rules) AS rule FROM '{hand}/rows.parquet'",
+            f"SELECT _file, _row, _key, facility, rule FROM '{ours}/rows.parquet'",
+        ),
+        "counts": (
+            f"SELECT _facility, rule, tested, failed FROM '{hand}/counts.parquet'",
+            f"SELECT facility, rule, tested, failed FROM '{ours}/counts.parquet'",
+        ),
+    }
+    for what, (a, b) in pairs.items():
+        for left, right in ((a, b), (b, a)):
+            off = duckdb.sql(f"SELECT count(*) FROM (({left}) EXCEPT ALL ({right}))").fetchone()
+            if off != (0,):
+                raise SystemExit(f"{what}: by hand and datasach differ in {off}")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--rows", type=int, default=2_000_000)
+    parser.add_argument(
+        "--repeat",
+        type=int,
+        default=3,
+        help="of the two of ours and the Polars peers; gx runs once",
+    )
+    parser.add_argument(
+        "--peers", help="Python of an environment with pandera[polars] and pointblank"
+    )
+    parser.add_argument("--only", nargs="*", default=list(MEASURES), choices=list(MEASURES))
+    parser.add_argument(
+        "--one", nargs=3, metavar=("MEASURE", "DATA", "OUT"), help=argparse.SUPPRESS
+    )
+    args = parser.parse_args()
+    if args.one:
+        name, data, out = args.one
+        print(json.dumps(once(name, Path(data), Path(out))))
+        return
+    scratch = Path(tempfile.mkdtemp(prefix="datasach-benchmark-"))
+    try:
+        data = scratch / "encounters.parquet"
+        # A process of its own: a peak is inherited by what is started from here.
+        subprocess.run(
+            [
+                sys.executable,
+                "-c",
+                f"import runpy; from pathlib import Path; runpy.run_path({__file__!r})['build'](Path({str(data)!r}), {args.rows})",
+            ],
+            check=True,
+        )
+        print(
+            f"{args.rows:,} rows, {len(RULES)} rules, Parquet of {data.stat().st_size / 2**20:.0f} MB"
+        )
+        print(
+            f"{'':11}{'import':>8}{'CPU-s':>8}{'wall s':>8}{'peak MB':>9}{'failures':>10}  against by hand"
+        )
+        by_hand_counts: dict[str, int] = {}
+        for name in args.only:
+            python = args.peers if name in ("pandera", "pointblank") else sys.executable
+            if python is None:
+                continue
+            command = [python, __file__, "--one", name, str(data), str(scratch / name)]
+            found = []
+            for _ in range(1 if name == "gx" else args.repeat):
+                done = subprocess.run(command, capture_output=True, text=True)
+                if done.returncode:
+                    raise SystemExit(f"{name}: {done.stderr[-2000:]}")
+                found.append(json.loads(done.stdout.splitlines()[-1]))
+            best = min(found, key=lambda one: float(one["cpu"]))
+            if name == "duckdb":
+                by_hand_counts = best["counts"]
+            other = [
+                f"{rule} {best['counts'].get(rule, 0):,} for {n:,}"
+                for rule, n in by_hand_counts.items()
+                if best["counts"].get(rule, 0) != n
+            ]
+            print(
+                f"{name:11}{best['import']:8.1f}{best['cpu']:8.2f}{best['wall']:8.1f}{best['peak_mb']:9.0f}"
+                f"{sum(best['counts'].values()):10,}  {', '.join(other) or 'the same'}",
+                flush=True,
+            )
+        if (scratch / "duckdb").exists() and (scratch / "datasach").exists():
+            same_results(scratch / "duckdb", scratch / "datasach")
+    finally:
+        shutil.rmtree(scratch)
+
+
+if __name__ == "__main__":
+    main()

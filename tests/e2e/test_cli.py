@@ -80,3 +80,20 @@ def test_plan_prints_the_steps_in_their_order() -> None:
     assert names == [
         "arrive", "extract", "standardise", "reconcile", "link", "validate", "stage", "gate", "publish", "report"
     ]  # fmt: skip
+
+
+def test_a_clerk_a_department_and_a_steward_each_have_a_command(ran: Path, tmp_path: Path) -> None:
+    clerk = datasach("fix", "--out", ran, "--facility", "79001")
+    assert "Cơ sở 79001, đêm 02/03/2026: 1 tệp, 2 trong 2 dòng được chấp nhận" in clerk.stdout
+    department = datasach("department", "--out", ran, "--province", "79")
+    assert "Chưa gửi đêm nay · Late (0)" in department.stdout
+    steward = datasach("tasks", "--out", ran, "--xlsx", tmp_path / "viec.xlsx")
+    assert steward.stdout.startswith("Đêm 02/03/2026: ") and (tmp_path / "viec.xlsx").is_file()
+    assert clerk.returncode == department.returncode == steward.returncode == 0
+
+
+def test_a_question_about_nobody_is_answered_with_who_is_known(ran: Path) -> None:
+    clerk = datasach("fix", "--out", ran, "--facility", "01001")
+    department = datasach("department", "--out", ran, "--province", "99")
+    assert "01001 has sent nothing" in clerk.stderr
+    assert 'no facility of province "99" is known here; there are 79' in department.stderr

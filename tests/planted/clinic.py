@@ -46,6 +46,8 @@ class Encounter:
     case: Row | None = None
     death: Row | None = None
     channels: tuple[str, ...] = ("coordination", "social_insurance")
+    delay: int = 0
+    """Days after the visit its envelopes leave."""
     only: dict[str, dict[str, list[Row]]] = field(default_factory=dict)
     """Channel → tables that differ there."""
     defect: str = ""
@@ -115,6 +117,7 @@ class Clinic:
             self.staff.setdefault(one.facility, []).append(one)
         self.number = 0
         self.taken: set[tuple[str, str]] = set()
+        self.theatre: dict[str, list[tuple[datetime, datetime]]] = {}
 
     # -- the parts of a visit ---------------------------------------------------------------------
 
@@ -130,6 +133,14 @@ class Clinic:
             when += timedelta(minutes=1)
         self.taken.add((who.licence, moment(when)))
         return when
+
+    def free_theatre(self, who: Practitioner, when: datetime, length: timedelta) -> bool:
+        """Nobody operates on two people at one time."""
+        booked = self.theatre.setdefault(who.licence, [])
+        if any(when < end and begin < when + length for begin, end in booked):
+            return False
+        booked.append((when, when + length))
+        return True
 
     def begin(self, facility: Facility, person: Person, kind: str, came: datetime, left: datetime) -> Encounter:
         self.number += 1
@@ -150,7 +161,7 @@ class Clinic:
             "MA_LK": e.ma_lk, "MA_BN": f"{e.facility.code[2:]}-{p.number:07d}", "HO_TEN": name, "SO_CCCD": p.citizen_id,
             "NGAY_SINH": p.birth_text(), "GIOI_TINH": p.sex, "NHOM_MAU": p.blood, "MA_QUOCTICH": p.nationality,
             "MA_DANTOC": p.ethnic, "MA_NGHE_NGHIEP": p.occupation, "DIA_CHI": p.address,
-            "MATINH_CU_TRU": p.commune.province, "MAHUYEN_CU_TRU": "", "MAXA_CU_TRU": p.commune.code,
+            "MATINH_CU_TRU": ("0" if e.facility.code == "38731" else "") + p.commune.province, "MAHUYEN_CU_TRU": "", "MAXA_CU_TRU": p.commune.code,
             "DIEN_THOAI": p.phone, "MA_THE_BHYT": joined[0], "MA_DKBD": joined[1], "GT_THE_TU": joined[2],
             "GT_THE_DEN": joined[3],
         }  # fmt: skip
@@ -459,7 +470,7 @@ class Clinic:
     def diagnosis(self, chapters: str | None = None) -> tuple[str, str, tuple[str, ...]]:
         """Main code, its words, accompanying codes."""
         plain = world.plain_icd()
-        letter = self.rng.choice(chapters or "CDEGHIIJJJKKKLMMNRS")
+        letter = self.rng.choice(chapters or "ABCDEFGHIIJJJKKKLMMNRST")
         main = self.rng.choice(plain[letter])
         others = {self.rng.choice(plain[self.rng.choice("EIKM")]) for _ in range(self.rng.choice((0, 0, 1, 2, 3)))}
         others.discard(main)
@@ -475,8 +486,12 @@ class Clinic:
         stay = timedelta(minutes=rng.randint(55, 200)) if not night else timedelta(minutes=rng.randint(70, 160))
         insured = rng.random() < 0.92
         person = person or self.people.draw(facility=facility, insured=insured, ages=(0, 90), on=on)
+        if kind == "02":
+            stay += timedelta(days=3)
+            came -= timedelta(days=3)
         e = self.begin(facility, person, kind, came, came + stay)
         doctor, department = self.doctor(facility), rng.choice(("K01", "K01.2", "K02"))
+        entitlement = entitlement if e.insured else "9"
         main, words, others = icd or self.diagnosis()
         if not entitlement:
             entitlement = "9" if not e.insured else "2" if night else "1.2" if facility.level == "ban_dau" else "1.1"
@@ -485,7 +500,7 @@ class Clinic:
         days = rng.choice((5, 7, 10, 14))
         if kind in ("05", "08"):
             days = rng.choice((28, 30))
-        treated = days if kind == "05" else 1 if kind == "08" else 0
+        treated = {"05": days, "08": 1, "02": (e.left.date() - e.came.date()).days + 1}.get(kind, 0)
         self.summary(e, icd=main, words=words, department=department, entitlement=entitlement, others=others,
                      days=treated)  # fmt: skip
         if entitlement == "2" and rng.random() < 0.4:
@@ -508,6 +523,11 @@ class Clinic:
             one = self.service(e, rng.choice(world.PROCEDURES), ordered + timedelta(minutes=12), doctor, department)
             one.service_ratio = rng.choice((100, 100, 50, 80))
             items.append(one)
+        if kind == "02":
+            # One exercise a day.
+            for after in (1, 2, 3):
+                exercise = self.service(e, world.PROCEDURES[2], ordered + timedelta(days=after), doctor, department)
+                items.append(exercise)
         told = max(e.left - timedelta(minutes=12), ordered + timedelta(minutes=1))
         for drug in rng.sample(world.DRUGS[:5] + world.DRUGS[9:12], rng.choice((0, 1, 2, 3, 4)) if kind == "01" else 3):
             items.append(self.drug(e, drug, str(days * rng.choice((1, 2, 3))), told, doctor, department))
@@ -522,16 +542,14 @@ class Clinic:
         self.results(e)
         if kind in ("02", "05", "08"):
             self.notes(e, department)
-        if rng.random() < 0.6:
-            self.record_summary(e)
-        elif not e.insured:
+        if rng.random() < 0.6 or not e.insured:
             self.record_summary(e)
         if rng.random() < 0.12 or kind == "05":
             self.appointment(e, doctor, days)
         if e.insured and person.card[:2] in ("DN", "GD", "HC") and rng.random() < 0.15 and 18 < person.age(on) < 60:
             self.sick_leave(e, doctor, rng.randint(1, 5))
         self.check_in(e)
-        if rng.random() < 0.6 and kind != "07":
+        if rng.random() < 0.6 and kind != "07" and (person.citizen_id or person.age(on) < 14):
             self.prescribe(e, doctor, days)
         return e
 
@@ -577,8 +595,8 @@ class Clinic:
         if kind == "04":
             items.append(self.service(e, world.BED_DAY, admitted + timedelta(minutes=2), doctor, line_department))
             items[-1].row["MA_GIUONG"] = "H015"
-        if kind == "03" and rng.random() < 0.25 and not icd:
-            when = min(admitted + timedelta(hours=3), left)
+        when = min(admitted + timedelta(hours=3), left)
+        if kind == "03" and rng.random() < 0.25 and not icd and self.free_theatre(doctor, when, timedelta(minutes=75)):
             items.append(self.service(e, rng.choice(world.SURGERY), when, doctor, line_department, performer=doctor))
             items.append(self.supply(e, when, doctor, line_department, 2))
             if rng.random() < 0.3:
@@ -608,7 +626,7 @@ class Clinic:
         self.check_in(e)
         return e
 
-    def delivery(self, facility: Facility, leaves: date) -> tuple[Encounter, Encounter]:
+    def delivery(self, facility: Facility, leaves: date) -> tuple[Encounter, ...]:
         """A mother's stay with the birth certificate, and the newborn's own stay."""
         rng = self.rng
         mother = self.people.draw(facility=facility, ages=(19, 39), sex="2", on=leaves)
@@ -622,6 +640,22 @@ class Clinic:
         grams = rng.randint(2500, 3900)
         e.summary["CAN_NANG_CON"] = str(grams)
         child = self.people.draw(facility=facility, ages=(0, 0), insured=False, on=leaves)
+        self.child_of(child, mother, born, facility)
+        s = e.summary
+        e.tables["XML9"] = [self.birth_row(e, child, born, grams, cut, 1)]
+        children = [child]
+        if rng.random() < 0.15:
+            twin = self.people.draw(facility=facility, ages=(0, 0), insured=False, on=leaves)
+            later = born + timedelta(minutes=6)
+            self.child_of(twin, mother, later, facility)
+            e.tables["XML9"].append(self.birth_row(e, twin, later, grams - 250, cut, 2))
+            for row in e.tables["XML9"]:
+                row["SO_CON"] = "2"
+            s["CAN_NANG_CON"] = f"{grams};{grams - 250}"
+            children.append(twin)
+        return e, *(self.newborn(facility, one, e.left) for one in children)
+
+    def child_of(self, child: Person, mother: Person, born: datetime, facility: Facility) -> None:
         child.born, child.timed, child.mother = born, True, mother
         child.year_only, child.citizen_id, child.blood = False, "", ""
         child.commune, child.address, child.phone = mother.commune, mother.address, mother.phone
@@ -629,8 +663,10 @@ class Clinic:
         child.card = f"TE1{facility.province}{child.insurance_number}"
         child.registered_at = f"{facility.province}000"
         child.card_from, child.card_to = day(born), day(born + timedelta(days=6 * 365 + 1))
-        s = e.summary
-        e.tables["XML9"] = [{
+
+    def birth_row(self, e: Encounter, child: Person, born: datetime, grams: int, cut: str, order: int) -> Row:
+        rng, s, mother, facility = self.rng, e.summary, e.person, e.facility
+        return {
             "MA_LK": e.ma_lk, "MA_BHXH_NND": mother.insurance_number, "MA_THE_NND": mother.card,
             "HO_TEN_NND": s["HO_TEN"], "NGAYSINH_NND": day(mother.born), "MA_DANTOC_NND": mother.ethnic,
             "SO_CCCD_NND": mother.citizen_id, "NGAYCAP_CCCD_NND": "20220615", "NOICAP_CCCD_NND": "Cục CSQLHC về TTXH",
@@ -641,10 +677,8 @@ class Clinic:
             "NGAY_SINH_CON": moment(born), "NOI_SINH_CON": facility.name, "TINH_TRANG_CON": "Khóc ngay, hồng hào",
             "SINHCON_PHAUTHUAT": cut, "SINHCON_DUOI32TUAN": "0", "GHI_CHU": "Sinh con phải phẫu thuật" if cut == "1" else "",
             "NGUOI_DO_DE": "Hộ sinh Lê Thị Thoa", "NGUOI_GHI_PHIEU": "Trần Thị Liễu", "NGAY_CT": day(e.left),
-            "SO": f"{self.number:05d}", "QUYEN_SO": f"01/{e.left:%Y}", "MA_TTDV": facility.head,
-        }]  # fmt: skip
-        baby = self.newborn(facility, child, e.left)
-        return e, baby
+            "SO": f"{self.number:05d}{'' if order == 1 else 'b'}", "QUYEN_SO": f"01/{e.left:%Y}", "MA_TTDV": facility.head,
+        }  # fmt: skip
 
     def newborn(self, facility: Facility, child: Person, leaves: datetime) -> Encounter:
         e = self.begin(facility, child, "03", child.born + timedelta(minutes=5), leaves)
@@ -675,7 +709,7 @@ class Clinic:
             "so_giay_bao_tu": f"BT{self.number:05d}", "ma_cskcb": facility.code, "ma_lk": e.ma_lk, "ho_ten": p.name,
             "ngay_sinh": s["NGAY_SINH"], "gioi_tinh": p.sex, "so_cccd": p.citizen_id, "ma_the_bhyt": p.card,
             "matinh_cu_tru": p.commune.province, "maxa_cu_tru": p.commune.code,
-            "thoi_diem_tu_vong": f"{e.left - timedelta(minutes=5):%d/%m/%Y %H:%M}", "nguyen_nhan_truc_tiep": "J96.0",
+            "thoi_diem_tu_vong": f"{e.left - timedelta(minutes=5):%d/%m/%Y %H:%M}", "nguyen_nhan_truc_tiep": "G93.6",
             "nguyen_nhan_goc": "I63.9", "noi_tu_vong": "Tại cơ sở khám chữa bệnh", "ngay_ct": f"{e.left:%d/%m/%Y}",
         }  # fmt: skip
         return e
@@ -705,6 +739,21 @@ class Clinic:
         }]  # fmt: skip
         return e
 
+    def hiv(self, facility: Facility, on: date) -> Encounter:
+        person = self.people.draw(facility=facility, ages=(22, 55), on=on)
+        e = self.outpatient(facility, on, person, kind="05", icd=("B20.7", "Bệnh HIV", ()))
+        s = e.summary
+        known = on - timedelta(days=self.rng.randint(300, 2500))
+        e.tables["XML6"] = [{
+            "MA_LK": e.ma_lk, "MA_THE_BHYT": s["MA_THE_BHYT"], "SO_CCCD": s["SO_CCCD"], "NGAY_SINH": s["NGAY_SINH"],
+            "GIOI_TINH": s["GIOI_TINH"], "DIA_CHI": s["DIA_CHI"], "MATINH_CU_TRU": s["MATINH_CU_TRU"],
+            "MAXA_CU_TRU": s["MAXA_CU_TRU"], "NGAYKD_HIV": day(known), "NOI_BDDT_ARV": facility.code,
+            "BDDT_ARV": day(known + timedelta(days=20)), "MA_PHAC_DO_DIEU_TRI_BD": "1f", "MA_BAC_PHAC_DO_BD": "1",
+            "NGAY_XN_TLVR": day(on - timedelta(days=30)), "KQ_XNTL_VR": "1", "NGAY_KQ_XN_TLVR": day(on - timedelta(days=22)),
+            "MA_PHAC_DO_DIEU_TRI": "1f", "MA_BAC_PHAC_DO": "1", "SO_NGAY_CAP_THUOC_ARV": "30", "MA_CSKCB": facility.code,
+        }]  # fmt: skip
+        return e
+
     def transfer(self, facility: Facility, on: date, to: Facility, wish: bool) -> Encounter:
         """A patient sent on to another facility, from a bed or from the consulting room."""
         if facility.inpatient and self.rng.random() < 0.5:
@@ -721,6 +770,6 @@ class Clinic:
         """The same patient at the facility the paper names."""
         e = self.inpatient(to, on, sent.person, days=1, entitlement="1.3" if sent.insured else "9", ages=(8, 88),
                            icd=(sent.summary["MA_BENH_CHINH"], sent.summary["CHAN_DOAN_VAO"], ()))  # fmt: skip
-        e.summary |= {"MA_NOI_DI": sent.facility.code,
-                      "GIAY_CHUYEN_TUYEN": sent.tables["XML13"][0]["GIAY_CHUYEN_TUYEN"]}  # fmt: skip
+        paper = sent.tables["XML13"][0]["GIAY_CHUYEN_TUYEN"]
+        e.summary.update(MA_NOI_DI=sent.facility.code, GIAY_CHUYEN_TUYEN=paper)
         return e

@@ -24,24 +24,28 @@ def rows_of(name: str) -> list[dict[str, str]]:
         return list(csv.DictReader(handle))
 
 
-HOME_PROVINCES = ("92", "15", "38")
-SURNAMES_KINH = (
+
+def words(text: str) -> list[str]:
+    return text.split()
+
+
+SURNAMES_KINH = words(
     "Nguyễn Trần Lê Phạm Lê Nguyễn Nguyễn Trần Mai Tạ Lương Đoàn Cao Quách Vương Hà Tô Kiều Phùng Đàm Bùi"
     " Trịnh Đào Hoàng Võ Đỗ Ngô Dương Huỳnh"
-).split()
+)
 SURNAMES_OTHER = {
-    "05": "Thạch Danh Sơn Kim Lâm".split(), "08": "Giàng Sùng Vàng Lầu Mùa Cư".split(),
-    "03": "Lò Cầm Quàng Lường Hà".split(), "02": "Nông Hoàng Lương Ma".split(),
-    "06": "Bùi Đinh Quách Hà Phạm".split(), "09": "Bàn Triệu Chảo Tẩn Phàn".split(),
-    "04": "Lý Trần Lâm Quách Huỳnh".split(),
+    "05": words("Thạch Danh Sơn Kim Lâm"), "08": words("Giàng Sùng Vàng Lầu Mùa Cư"),
+    "03": words("Lò Cầm Quàng Lường Hà"), "02": words("Nông Hoàng Lương Ma"),
+    "06": words("Bùi Đinh Quách Hà Phạm"), "09": words("Bàn Triệu Chảo Tẩn Phàn"),
+    "04": words("Lý Trần Lâm Quách Huỳnh"),
 }  # fmt: skip
 MIDDLE = {
-    "1": "Văn Hữu Đình Quốc Công Đăng Duy Bá Trọng Thế Khắc Xuân".split(),
-    "2": "Thị Thị Thị Ngọc Diệu Kim Bích Hồng Thúy Mỹ Cẩm Như".split(),
+    "1": words("Văn Hữu Đình Quốc Công Đăng Duy Bá Trọng Thế Khắc Xuân"),
+    "2": words("Thị Thị Thị Ngọc Diệu Kim Bích Hồng Thúy Mỹ Cẩm Như"),
 }
 GIVEN = {
-    "1": "Cường Thắng Luân Đạt Khoa Phước Nghĩa Sang Trí Tín Vinh Toàn Hậu Lộc Kiên Định Thịnh Quyền Đức Sơn".split(),
-    "2": "Loan Diễm Thoa Nhung Hạnh Xuyến Quyên Tuyết Liễu Mận Đào Nguyệt Huệ Cúc Duyên Thắm Út Sáu Phượng Lành".split(),
+    "1": words("Cường Thắng Luân Đạt Khoa Phước Nghĩa Sang Trí Tín Vinh Toàn Hậu Lộc Kiên Định Thịnh Quyền Đức Sơn"),
+    "2": words("Loan Diễm Thoa Nhung Hạnh Xuyến Quyên Tuyết Liễu Mận Đào Nguyệt Huệ Cúc Duyên Thắm Út Sáu Phượng Lành"),
 }
 STREETS = ("Trần Hưng Đạo", "Ba Mươi Tháng Tư", "Hoàng Liên", "Lê Lợi", "Nguyễn Trãi", "Lý Bôn", "Hòa Bình")
 OBJECTS = {
@@ -250,19 +254,22 @@ SUPPLIES = (
 )
 
 
+PLAIN_CODES = words(
+    "A09.9 A49.9 B01.9 B02.9 B18.1 B35.1 C16.9 C18.7 C22.0 C34.9 C73 D50.9 D64.9 D69.6 E03.9 E05.9 E10.9 E11.9 E11.6 E78.5"
+    " E86 E87.6 F32.9 F41.9 F51.0 G40.9 G43.9 G47.0 G51.0 G56.0 H10.9 H25.9 H40.1 H52.1 H60.9 H66.9 H81.1 I10 I20.0 I20.9"
+    " I25.9 I48.9 I63.9 I69.3 I83.9 J00 J01.9 J02.9 J03.9 J06.9 J18.9 J20.9 J30.4 J35.0 J44.1 J45.9 K02.1 K04.7 K21.0"
+    " K25.9 K29.7 K35.8 K40.9 K52.9 K57.3 K59.0 K63.5 K74.6 K80.2 L02.9 L03.1 L20.9 L23.9 L30.9 L50.9 L70.0 M06.9 M10.9 M16.9"
+    " M17.9 M47.8 M51.2 M54.5 M79.1 M81.9 N10 N18.9 N20.0 N20.1 N30.0 N39.0 R10.4 R50.9 R51 R42 S06.0 S13.4 S52.5 S61.0 S82.6"
+    " S93.4 T14.1 T78.4"
+)
+
+
 @lru_cache(maxsize=1)
 def plain_icd() -> dict[str, list[str]]:
-    """Codes without any flag by the first letter: fit for a main disease of either sex and any age."""
+    """Codes of many chapters by the first letter, fit for a main disease of either sex and any age."""
     found: dict[str, list[str]] = defaultdict(list)
-    skip_sex = {f"N{n}" for n in (*range(40, 52), *range(70, 99))} | {f"C{n}" for n in range(50, 64)}
-    skip_sex |= {"D25", "D26", "D27", "D28", "D29", "D40", "D39", "D06", "D07", "D24", "D05"}
-    for row in rows_of("icd10.csv"):
-        code = row["icd10"]
-        flags = ("not_as_main", "main_discouraged", "more_specific_exists", "cause_of_death_only", "mainly_female",
-                 "mainly_male")  # fmt: skip
-        if any(row[flag] for flag in flags) or code[:3] in skip_sex:
-            continue
-        if code[0] in "CDEGHIJKLMNRST" and code[:3] not in ("R99", "I46", "T88"):
+    for code in PLAIN_CODES:
+        if not any(value == "1" for name, value in icd_flags().get(code, {}).items() if name != "in_who_icd10_2019"):
             found[code[0]].append(code)
     return dict(found)
 
@@ -273,7 +280,7 @@ def icd_flags() -> dict[str, dict[str, str]]:
 
 
 CHAPTER_WORDS = {
-    "C": "U ác tính", "D": "Bệnh máu hoặc u lành", "E": "Bệnh nội tiết, chuyển hóa", "G": "Bệnh thần kinh",
+    "A": "Nhiễm khuẩn", "B": "Nhiễm vi rút, nấm", "F": "Rối loạn tâm thần", "C": "U ác tính", "D": "Bệnh máu hoặc u lành", "E": "Bệnh nội tiết, chuyển hóa", "G": "Bệnh thần kinh",
     "H": "Bệnh mắt hoặc tai", "I": "Bệnh tim mạch", "J": "Bệnh hô hấp", "K": "Bệnh tiêu hóa", "L": "Bệnh da",
     "M": "Bệnh cơ xương khớp", "N": "Bệnh thận tiết niệu", "R": "Triệu chứng cần theo dõi", "S": "Chấn thương",
     "T": "Chấn thương, ngộ độc",
@@ -367,6 +374,14 @@ class People:
         )  # fmt: skip
         if rng.random() < 0.15:
             person.blood = rng.choice(("A", "B", "AB", "O", "O+", "A+", "B-"))
+        if home != facility.province and rng.random() < 0.3:
+            person.area = rng.choice(("K1", "K2", "K3"))
+        if age > 70 and rng.random() < 0.06:
+            person.citizen_id = f"{rng.randint(100_000_000, 399_999_999)}"
+        if ethnic not in ("01", "05") and rng.random() < 0.15:
+            person.name = rng.choice(("H'Loan Mlô", "Y Blung Niê", "Giàng A Páo", "Sùng Thị Mỷ", "Lò Thị Ong", "Kpă Hơ Thoa"))
+            if sex == "1":
+                person.name = rng.choice(("Y Blung Niê", "Giàng A Páo", "Thào A Sính", "A Lưới", "Lò Văn Ong"))
         if age >= 18:
             person.occupation = rng.choice(("61110", "75230", "52210", "00000", "83220", "23410"))
         person.parent_name = full_name(rng, "2", ethnic)
@@ -383,6 +398,23 @@ class People:
             if number not in self.used_ids and len(set(serial)) > 2:
                 self.used_ids.add(number)
                 return number
+
+    def foreigner(self, facility: Facility, on: date) -> Person:
+        """A visitor with a passport and no card."""
+        person = self.draw(facility=facility, ages=(22, 60), insured=False, on=on)
+        person.name = self.rng.choice(("PARK JI SUNG", "Emily Rose Carter", "Tanaka Hiroshi", "Jean-Luc Moreau"))
+        person.citizen_id = f"{self.rng.choice('MCEK')}{self.rng.randint(10_000_000, 99_999_999)}"
+        person.nationality, person.ethnic = self.rng.choice(("410", "392", "250")), "55"
+        return person
+
+    def second_card(self, person: Person, on: date) -> None:
+        """A card of a former group that ended before this one began: positional lists."""
+        start = date(on.year, 3, 1)
+        person.former_card = (
+            "GD4" + person.card[3:], person.registered_at, f"{date(on.year, 1, 1):%Y%m%d}",
+            f"{start - timedelta(days=1):%Y%m%d}",
+        )  # fmt: skip
+        person.card_from = f"{start:%Y%m%d}"
 
     def give_card(self, person: Person, facility: Facility, age: int) -> None:
         rng = self.rng

@@ -233,5 +233,5 @@ def visits(inbox: Inbox, encounters: list[Encounter]) -> dict[tuple[str, str], s
 
 
 def sent_on(e: Encounter) -> date:
-    """Envelopes leave on the day the visit ended."""
-    return e.left.date()
+    """Envelopes leave on the day the visit ended, unless they are late."""
+    return e.left.date() + timedelta(days=e.delay)

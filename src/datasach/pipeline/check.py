@@ -13,7 +13,9 @@ from pathlib import Path
 import duckdb
 import polars as pl
 
+from datasach.report.words import load_words
 from datasach.spec.load import Problems
+from datasach.spec.not_built import load_not_built
 from datasach.spec.project import Project
 from datasach.spec.rule import Rule
 from datasach.standardise.standardise import (
@@ -62,6 +64,8 @@ def check_project(project: Project) -> int:
 
     Raises SpecError with every problem, file and line.
     """
+    load_words(project.root)
+    load_not_built(project.root)
     problems = Problems(project.root)
     good: list[Rule] = []
     for rule in project.rules:

@@ -21,6 +21,7 @@ from datasach import __version__, settings
 from datasach.errors import DatasachError
 from datasach.pipeline.plan import plan, settle_states
 from datasach.pipeline.step import Night
+from datasach.publish.results import keep_results
 from datasach.report.deliveries import gather
 from datasach.report.receipt_text import receipts_text
 from datasach.report.receipts import Receipts
@@ -150,6 +151,7 @@ def _receipts(project: Project, folder: Path, inbox: Path, until: date) -> list[
             if step.name in STEPS:
                 step.run(night, run_shards(night, step), lambda _: None)
         settle_states(night, ())
+        keep_results(night.warehouse, night.project)
         receipts = Receipts(night, load_words(project.root), gather(night), ())
         return [one for group in receipts.payloads().values() for one in group]
 

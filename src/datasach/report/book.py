@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from datasach.report import history, places, quality, tasks, twice
+from datasach.report import history, places, quality, tasks, trends, twice
 from datasach.report.counts import Counts, total
 from datasach.report.deliveries import Delivery
 from datasach.report.history import History
@@ -15,6 +15,7 @@ from datasach.report.night import Gate, Night
 from datasach.report.places import Country, Unit, folder_of
 from datasach.report.quality import Quality, Score
 from datasach.report.tasks import Task
+from datasach.report.trends import Trends
 from datasach.report.twice import Channels
 from datasach.report.words import Words
 from datasach.spec.contract import Database, Title
@@ -38,6 +39,8 @@ class Book:
     """Facility → its open tasks, most urgent first."""
     receipts: dict[tuple[str, str], list[dict[str, Any]]]
     """(night, sender) → its receipts as they are issued."""
+    moved: Trends
+    """What moved since the nights before, and why."""
 
     @property
     def databases(self) -> list[Database]:
@@ -129,6 +132,8 @@ def open_book(
     country = places.survey(night, words, deliveries, outcomes)
     place_of = {unit.id: unit.place for unit in country.units.values()}
     history.keep(night, country)
+    trends.keep(night, words, country.tonight)
+    past = history.look_back(night, country.tonight)
     return Book(
         night=night,
         words=words,
@@ -137,11 +142,12 @@ def open_book(
         country=country,
         quality=quality.assess(night, words.verdicts, place_of),
         channels=twice.compare(night, place_of),
-        history=history.look_back(night, country.tonight),
+        history=past,
         gate=gate,
         table_counts=_by_table(deliveries),
         tasks=_open_tasks(night, words, country.tonight),
         receipts=receipts,
+        moved=trends.look(night, words.trends, past, country.tonight),
     )
 
 

@@ -43,6 +43,16 @@ class Reject(NamedTuple):
     places: list[dict[str, Any]]
 
 
+class NotCurrent(NamedTuple):
+    """Records of one content that are not the ones that count, and why."""
+
+    code: str
+    units: int
+    """Treatment episodes of an envelope; each brings several rows."""
+    rows: int
+    """Rows of tables outside envelopes."""
+
+
 @dataclass(slots=True)
 class Content:
     """One row of the ledger's `files`, with what was found in it."""
@@ -54,6 +64,7 @@ class Content:
     problems: dict[str, int] = field(default_factory=dict)
     """Code of a tolerated fault of form → treatment episodes that show it."""
     held_with_parent: int = 0
+    not_current: list[NotCurrent] = field(default_factory=list)
 
     @property
     def notes(self) -> list[str]:
@@ -118,6 +129,7 @@ def gather(night: Night) -> list[Delivery]:
     _add_books(night, contents)
     _add_findings(night, contents)
     _add_rejects(night, contents)
+    _add_fates(night, contents)
     deliveries: dict[int, Delivery] = {}
     seen: dict[tuple[str, str, str], int] = defaultdict(int)
     for row in night.ledger.rows(
@@ -233,3 +245,17 @@ def _add_rejects(night: Night, contents: dict[str, Content]) -> None:
     ):
         if file in contents:
             contents[file].problems[code] = units
+
+
+def _add_fates(night: Night, contents: dict[str, Content]) -> None:
+    """Why records are superseded or duplicates: a newer version, the other channel, nothing new."""
+    path = night.layout.state / "results" / "row_fates.parquet"
+    if not path.exists():
+        return
+    source = str(path).replace("'", "''")
+    for file, code, units, rows in night.warehouse.rows(
+        "SELECT _file, reason, count(DISTINCT _unit), count(*) FILTER (_unit IS NULL)"
+        f" FROM read_parquet('{source}') WHERE reason IS NOT NULL GROUP BY ALL ORDER BY ALL"
+    ):
+        if file in contents:
+            contents[file].not_current.append(NotCurrent(code, units, rows))

@@ -18,6 +18,7 @@ from datasach.spec.rule import Rule
 FIX_FIRST = 5
 STRIP_NIGHTS = 30
 TASKS_SHOWN = 20
+MOVES_SHOWN = 8
 UP = "../"
 
 
@@ -71,6 +72,7 @@ def facility(book: Book, name: str) -> Context:
         "expected_en": f" of {unit.expected} expected" if unit.expected else "",
         "scores": book.scores("", name),
         "trends": book.trends("", name),
+        "moves": book.moved.moves.get(name, [])[:MOVES_SHOWN],
         "databases": [
             {"spec": d, "records": book.records(d.id, name), "scores": book.scores(d.id, name)}
             for d in book.databases

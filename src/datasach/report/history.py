@@ -35,6 +35,9 @@ class History:
     def enter(self, night: str, database: str, whose: str, pillar: str, share: Share) -> None:
         self._shares[(database, whose, pillar)][night] = share
 
+    def share(self, database: str, pillar: str, night: str, whose: str = "") -> Share | None:
+        return self._shares.get((database, whose, pillar), {}).get(night)
+
     def trend(self, database: str, pillar: str, whose: str = "") -> list[float | None]:
         """One value per night, None where nothing is known. `database` "" is all of a facility's."""
         found = self._shares.get((database, whose, pillar), {})
@@ -44,11 +47,11 @@ class History:
 def keep(night: Night, country: Country) -> None:
     """Write tonight's files, in place of any of the same night."""
     tonight = country.tonight
-    _keep_query(
+    keep_query(
         night, "scores", tonight,
         "SELECT database, facility, pillar, numerator, denominator FROM checks.scores ORDER BY ALL",
     )  # fmt: skip
-    _keep_query(
+    keep_query(
         night, "metrics", tonight,
         "SELECT table_id, rule, facility, sum(tested) AS tested, sum(failed) AS failed FROM checks.metrics"
         " WHERE tested > 0 AND facility IS NOT NULL GROUP BY ALL ORDER BY ALL",
@@ -58,7 +61,7 @@ def keep(night: Night, country: Country) -> None:
         f" WHERE _night = DATE '{tonight}'"
         for t in night.project.tables.values()
     )
-    _keep_query(
+    keep_query(
         night, "arrivals", tonight,
         f"SELECT table_id, facility, count(*) AS rows FROM ({came}) WHERE facility IS NOT NULL GROUP BY ALL ORDER BY ALL",
     )  # fmt: skip
@@ -74,7 +77,8 @@ def keep(night: Night, country: Country) -> None:
     side.replace(volumes)
 
 
-def _keep_query(night: Night, name: str, tonight: str, sql: str) -> None:
+def keep_query(night: Night, name: str, tonight: str, sql: str) -> None:
+    """Write a query's rows as tonight's file of one kind, with the night in front."""
     home = _home(night.layout, name, tonight)
     side = home.with_name(f".{tonight}.part")
     night.warehouse.write_parquet(f"SELECT '{tonight}' AS night, * FROM ({sql})", side)

@@ -6,9 +6,12 @@ import json
 from pathlib import Path
 
 from datasach.report.places import folder_of
+from datasach.report.receipt_book import ReceiptBooks
 from datasach.report.receipt_page import receipt_context
 from datasach.report.receipts import Payload
 from datasach.report.render import Renderer
+
+WORKBOOK = "bien-nhan.xlsx"
 
 
 def write_receipts(
@@ -17,6 +20,7 @@ def write_receipts(
     names: dict[str, str],
     as_of: str,
     renderer: Renderer,
+    books: ReceiptBooks,
 ) -> int:
     """Write the receipts of every (night, sender) below `root`; `names` tells senders' names.
 
@@ -28,9 +32,12 @@ def write_receipts(
         folder = root / night / folder_of(sender)
         folder.mkdir(parents=True, exist_ok=True)
         changed = sum(_issue(folder, payload, as_of) for payload in payloads)
-        page = folder / "index.html"
+        page, workbook = folder / "index.html", folder / WORKBOOK
+        if changed:
+            books.write(workbook, night, sender, payloads)
         if changed or not _made_with(page, renderer.fingerprint):
-            context = receipt_context(night, sender, names.get(sender), payloads)
+            offered = WORKBOOK if workbook.exists() else None
+            context = receipt_context(night, sender, names.get(sender), payloads, offered)
             write_text(page, renderer.page("receipt.html.j2", **context))
         issued += changed
     return issued

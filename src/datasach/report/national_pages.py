@@ -8,9 +8,10 @@ from datasach.report.book import Book, Context
 from datasach.report.charts import Column
 from datasach.report.counts import Counts, Share, total
 from datasach.report.numbers import Percent, day, short_day
-from datasach.report.places import Place, Unit
+from datasach.report.places import Place, Unit, folder_of
 from datasach.report.render import say
 from datasach.report.rules_page import worst_groups
+from datasach.report.trends import CAUSE_TITLES
 from datasach.report.words import TONES, Tone
 from datasach.spec.contract import Title
 from datasach.spec.rule import PILLAR_TITLES
@@ -50,8 +51,16 @@ def national(book: Book, _: str) -> Context:
         "places": [_place_row(book, p) for p in places],
         "columns_data": nights_drawn(book),
         "first_night": country.nights[0],
+        "moved": book.moved,
+        "unusual": [(move, _page_of(book, move.facility)) for move in book.moved.rarest],
+        "cause_titles": CAUSE_TITLES,
         "trend_shown": len(book.history.nights) > 1,
     }
+
+
+def _page_of(book: Book, facility: str) -> str | None:
+    unit = book.country.units.get(facility)
+    return f"cskcb/{folder_of(facility)}.html#khac-thuong" if unit and book.has_page(unit) else None
 
 
 def _tonight(book: Book) -> tuple[Tone, Any]:

@@ -19,7 +19,11 @@ PLACES_SHOWN = 10
 
 
 def receipt_context(
-    night: str, sender: str, name: str | None, payloads: list[dict[str, Any]]
+    night: str,
+    sender: str,
+    name: str | None,
+    payloads: list[dict[str, Any]],
+    workbook: str | None = None,
 ) -> dict[str, Any]:
     counts = [Counts(*(p["counts"][name] for name in ("read", *FATES))) for p in payloads]
     rows: list[dict[str, Any]] = [
@@ -45,6 +49,7 @@ def receipt_context(
         "refused": sum(p["outcome"]["id"] in ("rejected", "rows_rejected") for p in payloads),
         "fix_first": fix_first(payloads)[:FIRST],
         "places": places,
+        "workbook": workbook,
     }
 
 
@@ -70,7 +75,8 @@ def _place(one: dict[str, Any]) -> Markup:
 
 
 def _says_more(payload: dict[str, Any]) -> bool:
-    return bool(payload["reason"] or payload["findings"] or payload["rejects"] or payload["notes"])
+    parts = ("reason", "findings", "rejects", "notes", "not_current")
+    return any(payload[part] for part in parts)
 
 
 def _in_full(troubled: list[dict[str, Any]]) -> list[dict[str, Any]]:

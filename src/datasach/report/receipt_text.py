@@ -47,10 +47,13 @@ def _file(one: Payload) -> str:
         ]
     for note in one["notes"]:
         lines.append(f"   ghi chú · note {note['code']}: {note['vi']} · {note['en']}")
-    for old in one.get("not_current", []):
-        lines.append(
-            f"   {numbers.vi(old['rows'])} dòng · rows {old['code']}: {old['vi']} · {old['en']}"
+    for old in one["not_current"]:
+        how_many = "; ".join(
+            f"{numbers.vi(old[name])} {word}"
+            for name, word in (("units", "hồ sơ · records"), ("rows", "dòng · rows"))
+            if old[name]
         )
+        lines.append(f"   {how_many}: {old['code']} {old['vi']} · {old['en']}")
     return "\n".join([*lines, f"   → {one['next']['vi']} · {one['next']['en']}"])
 
 

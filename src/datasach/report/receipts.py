@@ -2,6 +2,7 @@
 
     receipts/<night>/<sender>/<receipt>.json    one per file
     receipts/<night>/<sender>/index.html        all files of the sender's night
+    receipts/<night>/<sender>/bien-nhan.xlsx    the same to work through, where something is to be mended
 
 The content depends on the data and the declarations alone: no clock, no run id, everything sorted. A
 receipt whose content changes (its rows were superseded, a gate opened) is issued again under the same id
@@ -131,6 +132,7 @@ class Receipts:
             "rejects": self._rejects(delivery.contents),
             "findings": findings,
             "notes": self._notes(delivery.contents),
+            "not_current": self._not_current(delivery.contents),
         }
 
     def _tables(self, delivery: Delivery) -> list[Payload]:
@@ -188,6 +190,17 @@ class Receipts:
                 if self._words.code(code).level == "note":
                     times[code] += units
         return [self._code(code, times=times[code]) or {} for code in sorted(times)]
+
+    def _not_current(self, contents: list[Content]) -> list[Payload]:
+        units: dict[str, int] = defaultdict(int)
+        rows: dict[str, int] = defaultdict(int)
+        for content in contents:
+            for one in content.not_current:
+                units[one.code] += one.units
+                rows[one.code] += one.rows
+        return [
+            self._code(code, units=units[code], rows=rows[code]) or {} for code in sorted(units)
+        ]
 
     def _rejects(self, contents: list[Content]) -> list[Payload]:
         return [

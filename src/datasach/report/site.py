@@ -1,7 +1,8 @@
 """The report of a night: receipts for senders, then a static site, then the pointer to it.
 
 receipts/<night>/<sender>/…    see receipts.py
-reports/<night>/…              the pages of reports/pages.yaml; whole before it can be seen
+reports/<night>/…              the pages of reports/pages.yaml; whole before it can be seen. A night that is
+                               reported again gets <night>.r2, .r3 …: what is pointed to is never moved
 reports/latest                 symbolic link to the newest whole site
 """
 
@@ -18,6 +19,7 @@ from datasach.report.deliveries import gather
 from datasach.report.department import write_answers
 from datasach.report.issue import write_receipts
 from datasach.report.night import Night, Progress, gate_of
+from datasach.report.receipt_book import ReceiptBooks
 from datasach.report.receipts import Receipts
 from datasach.report.render import Renderer
 from datasach.report.words import load_words
@@ -42,12 +44,21 @@ def write_report(night: Night, progress: Progress) -> dict[str, Any]:
     names = dict(
         night.warehouse.rows("SELECT facility, name FROM checks.facilities WHERE name IS NOT NULL")
     )
-    issued = write_receipts(night.layout.root / "receipts", payloads, names, tonight, renderer)
+    issued = write_receipts(
+        night.layout.root / "receipts",
+        payloads,
+        names,
+        tonight,
+        renderer,
+        ReceiptBooks(night, deliveries),
+    )
     progress("site")
     book = open_book(night, words, deliveries, receipts.outcomes, gate, payloads)
-    folder = night.layout.root / "reports" / tonight
+    folder = _fresh_folder(night.layout.root / "reports", tonight)
     count = _write_site(book, renderer, folder)
-    move_pointer(folder.parent / "latest", tonight)
+    before = _pointed(folder.parent)
+    move_pointer(folder.parent / "latest", folder.name)
+    _sweep(folder.parent, tonight, {folder.name, before})
     return {
         "site": str(folder / "index.html"),
         "pages": count,
@@ -67,11 +78,37 @@ def _write_site(book: Book, renderer: Renderer, home: Path) -> int:
         count += 1
     tables.write_tables(book, side / "data")
     write_answers(book, side / "data")
-    old = home.with_name(f".{home.name}.old")
-    shutil.rmtree(old, ignore_errors=True)
-    if home.exists():
-        home.replace(old)
     side.replace(home)
-    shutil.rmtree(old, ignore_errors=True)
     fsync_folder(home.parent)
     return count
+
+
+def _fresh_folder(reports: Path, night: str) -> Path:
+    """The night, or `<night>.r2`, `.r3` … after the newest revision that is there."""
+    there = [_revision(path.name, night) for path in reports.glob(f"{night}*")]
+    newest = max(there, default=0)
+    return reports / (f"{night}.r{newest + 1}" if newest else night)
+
+
+def _revision(name: str, night: str) -> int:
+    """1 for the night itself, n for its n-th report, 0 for anything else.
+
+    >>> [_revision(n, "2026-03-02") for n in ("2026-03-02", "2026-03-02.r3", "2026-03-02.old")]
+    [1, 3, 0]
+    """
+    if name == night:
+        return 1
+    number = name.removeprefix(f"{night}.r")
+    return int(number) if number.isdigit() else 0
+
+
+def _pointed(reports: Path) -> str:
+    latest = reports / "latest"
+    return latest.readlink().name if latest.is_symlink() else ""
+
+
+def _sweep(reports: Path, night: str, kept: set[str]) -> None:
+    """Remove older reports of the night; the one that was pointed to until now is still being read."""
+    for path in reports.glob(f"{night}*"):
+        if _revision(path.name, night) and path.name not in kept:
+            shutil.rmtree(path, ignore_errors=True)

@@ -1,5 +1,5 @@
 """The report's words and terms, declared beside its pages: `codes.yaml`, `outcomes.yaml`, `verdicts.yaml`,
-`tasks.yaml`, `kinds.yaml`."""
+`tasks.yaml`, `kinds.yaml`, `trends.yaml`."""
 
 from __future__ import annotations
 
@@ -93,6 +93,31 @@ class TaskFile(Declared):
     tasks: TaskTerms
 
 
+class Floor(Declared):
+    """A change is worth a sentence from this count and this share on, both."""
+
+    least_count: int
+    least_change: float
+
+    def reached(self, count: float, change: float) -> bool:
+        return count >= self.least_count and change >= self.least_change
+
+
+class TrendTerms(Declared):
+    origin: Title
+    least_nights: int
+    history_nights: int
+    p_value: float
+    share: Floor
+    volume: Floor
+    score_change: float
+    mix: list[str]
+
+
+class TrendFile(Declared):
+    trends: TrendTerms
+
+
 class KindWords(Declared):
     """What kinds of rule and their parameters are called in the catalogue."""
 
@@ -122,6 +147,7 @@ class Words:
     verdicts: Verdicts
     tasks: TaskTerms
     kinds: KindWords
+    trends: TrendTerms
 
     def code(self, code: str) -> Code:
         return self.codes.get(code, NO_WORDS)
@@ -138,9 +164,10 @@ def load_words(root: Path) -> Words:
     verdicts = _load(Verdicts, root / "reports/verdicts.yaml", problems)
     tasks = _load(TaskFile, root / "reports/tasks.yaml", problems)
     kinds = _load(KindWords, root / "reports/kinds.yaml", problems)
+    trends = _load(TrendFile, root / "reports/trends.yaml", problems)
     problems.raise_if_any()
-    assert codes and outcomes and verdicts and tasks and kinds
-    return Words(codes.codes, outcomes.outcomes, verdicts, tasks.tasks, kinds)
+    assert codes and outcomes and verdicts and tasks and kinds and trends
+    return Words(codes.codes, outcomes.outcomes, verdicts, tasks.tasks, kinds, trends.trends)
 
 
 def _load(model: type[DeclaredT], path: Path, problems: Problems) -> DeclaredT | None:

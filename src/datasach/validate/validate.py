@@ -1,12 +1,14 @@
 """Every rule over every current record: findings, and counts with denominators.
 
-One query per table: the rows of `current.<table>`, the joins its rules ask for, and per row the list
-of rules it violates. Rows with a finding are kept with their rules (no value of a person); the counts
-per rule and facility come from the same rows, so that a score and a receipt can never disagree.
+Two questions per table, each asked of columns and not of rows one by one: how many rows does a rule ask
+(per facility and channel; most rules ask where a field is filled), and which rows break one. Only
+broken rows are ever written down (no value of a person), and what failed is counted from them, so that
+a score and a receipt can never disagree.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -23,9 +25,10 @@ from datasach.validate.kinds import Check
 JOINS_AT_ONCE = 12
 """Rules with joins are evaluated this many at a time, so that one query's hash tables stay bounded."""
 
+ALWAYS = "(true)"
+"""What `applies` says of a rule that asks every row."""
 
-Metric = tuple[str, str, str | None, int, int]
-"""table_id, rule, facility, tested, failed"""
+Judged = tuple[Rule, Check]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,42 +46,86 @@ def validate(
     """Reads   current.*, link.record_persons, standard.changes
     Writes  checks.findings  table_id, _file, _row, _key, facility, rule, severity
             checks.metrics   table_id, rule, facility, tested, failed
+            checks.metrics_by_channel  the same per channel, for tables that hold rows of several
             checks.held      table_id, _file, _row, facility, rule (first reason): rows quarantined, children included
             checks.priority  table_id, field, facility, expected, filled
             checks.lateness  table_id, facility, tested, in_time
     """
-    warehouse.execute(
-        "CREATE OR REPLACE TABLE checks.findings (table_id VARCHAR, _file VARCHAR, _row INTEGER,"
-        " _key VARCHAR, facility VARCHAR, rule VARCHAR, severity VARCHAR)"
-    )
-    not_run: list[NotRun] = []
-    metrics: list[Metric] = []
-    for table in project.tables.values():
-        progress(table.id)
-        if not warehouse.value(f"SELECT count(*) FROM current.{sql_name(table.id)}"):
-            continue
-        rules = [rule for rule in project.rules if rule.table == table.id]
-        plain: list[tuple[Rule, Check]] = []
-        joined: list[tuple[Rule, Check]] = []
-        for rule in rules:
-            check = compiled_check(project, rule)
-            (joined if check.joins else plain).append((rule, check))
-        groups = [plain] if plain else []
-        groups += [joined[i : i + JOINS_AT_ONCE] for i in range(0, len(joined), JOINS_AT_ONCE)]
-        for group in groups:
-            not_run += _evaluate(warehouse, table, group, metrics)
-    schema = {
-        "table_id": pl.String,
-        "rule": pl.String,
-        "facility": pl.String,
-        "tested": pl.Int64,
-        "failed": pl.Int64,
-    }
-    warehouse.put("checks.metrics", pl.DataFrame(metrics, schema=schema, orient="row"))
+    not_run = evaluate(warehouse, project, progress)
     _hold(warehouse, project)
     _priority(warehouse, project)
     _lateness(warehouse, project)
     return not_run
+
+
+def evaluate(
+    warehouse: Warehouse, project: Project, progress: Callable[[str], None] = lambda _: None
+) -> list[NotRun]:
+    """Reads   current.* and what the rules' joins read
+    Writes  checks.findings, checks.metrics, checks.metrics_by_channel: see `validate`
+    """
+    warehouse.execute(
+        "CREATE OR REPLACE TEMP TABLE asked (table_id VARCHAR, rule VARCHAR, facility VARCHAR,"
+        " channel VARCHAR, tested BIGINT)"
+    )
+    warehouse.execute(
+        "CREATE OR REPLACE TEMP TABLE broken (table_id VARCHAR, _file VARCHAR, _row INTEGER,"
+        " _key VARCHAR, facility VARCHAR, rule VARCHAR, severity VARCHAR)"
+    )
+    not_run: list[NotRun] = []
+    for table in project.tables.values():
+        progress(table.id)
+        if warehouse.value(f"SELECT count(*) FROM current.{sql_name(table.id)}"):
+            not_run += _evaluate_table(warehouse, project, table)
+    _write_findings(warehouse)
+    _write_metrics(warehouse)
+    return not_run
+
+
+def _evaluate_table(warehouse: Warehouse, project: Project, table: Table) -> list[NotRun]:
+    rules = [(r, compiled_check(project, r)) for r in project.rules if r.table == table.id]
+    not_run: list[NotRun] = []
+    for group in _groups(rules, _asks_beside):
+        not_run += _try(warehouse, _asked_query, table, group)
+    lost = {one.rule for one in not_run}
+    rules = [(rule, check) for rule, check in rules if rule.id not in lost]
+    for group in _groups(rules, lambda check: bool(check.joins)):
+        for one in _try(warehouse, _broken_query, table, group):
+            # Asked but not answered is not run.
+            warehouse.execute(
+                f"DELETE FROM asked WHERE table_id = '{table.id}' AND rule = '{one.rule}'"
+            )
+            not_run.append(one)
+    return not_run
+
+
+def _groups(rules: list[Judged], needs_joins: Callable[[Check], bool]) -> list[list[Judged]]:
+    """The rules that can be evaluated in one query; those that need joins, a few at a time."""
+    plain = [one for one in rules if not needs_joins(one[1])]
+    joined = [one for one in rules if needs_joins(one[1])]
+    groups = [joined[i : i + JOINS_AT_ONCE] for i in range(0, len(joined), JOINS_AT_ONCE)]
+    return [plain, *groups] if plain else groups
+
+
+def _try(
+    warehouse: Warehouse,
+    query: Callable[[Table, list[Judged]], str],
+    table: Table,
+    group: list[Judged],
+) -> list[NotRun]:
+    """Execute the query for the group; a rule whose fault breaks it must not take its neighbours with it."""
+    try:
+        warehouse.execute(query(table, group))
+        return []
+    except duckdb.Error as error:
+        if len(group) > 1:
+            half = len(group) // 2
+            return [
+                found
+                for part in (group[:half], group[half:])
+                for found in _try(warehouse, query, table, part)
+            ]
+        return [NotRun(group[0][0].id, table.id, f"{type(error).__name__}: {_first_line(error)}")]
 
 
 def base_query(table: Table, checks: list[Check]) -> str:
@@ -98,58 +145,101 @@ def base_query(table: Table, checks: list[Check]) -> str:
     )
 
 
-def _evaluate(
-    warehouse: Warehouse, table: Table, group: list[tuple[Rule, Check]], metrics: list[Metric]
-) -> list[NotRun]:
-    try:
-        _evaluate_together(warehouse, table, group, metrics)
-        return []
-    except duckdb.Error as error:
-        if len(group) > 1:
-            # One rule's fault must not take its neighbours with it.
-            return [found for one in group for found in _evaluate(warehouse, table, [one], metrics)]
-        return [NotRun(group[0][0].id, table.id, f"{type(error).__name__}: {_first_line(error)}")]
-
-
 def _first_line(error: Exception) -> str:
     """What DuckDB says, without the values a conversion error would quote."""
     line = str(error).splitlines()[0]
     return line.split(":")[0] if "Conversion" in line else line[:200]
 
 
-def _evaluate_together(
-    warehouse: Warehouse, table: Table, group: list[tuple[Rule, Check]], metrics: list[Metric]
-) -> None:
+def _asked_query(table: Table, group: list[Judged]) -> str:
+    """Rows each rule asks, per facility and channel. Rules that ask the same rows are counted once."""
+    checks = [check for _, check in group]
+    conditions = list(dict.fromkeys(c.applies for c in checks))
+    # `OR NULL`: count() leaves out what is not true, and is a third cheaper than FILTER.
+    counts = ", ".join(
+        f"count(*) AS n{i}" if condition == ALWAYS else f"count(({condition}) OR NULL) AS n{i}"
+        for i, condition in enumerate(conditions)
+    )
+    joins = " ".join(join for c in checks if _asks_beside(c) for join in c.joins)
+    names = ", ".join(f"'{rule.id}'" for rule, _ in group)
+    tested = ", ".join(f"n{conditions.index(c.applies)}" for c in checks)
+    return (
+        f"INSERT INTO asked SELECT '{table.id}', unnest([{names}]), facility, channel, unnest([{tested}])"
+        f" FROM (SELECT r._facility AS facility, r._channel AS channel, {counts}"
+        f" FROM ({base_query(table, checks)}) r {joins} GROUP BY ALL)"
+    )
+
+
+def _asks_beside(check: Check) -> bool:
+    """Whether `applies` speaks of a joined table: then it takes the joins to know which rows are asked."""
+    joins = " ".join(check.joins)
+    words = set(re.findall(r"\b(\w+)\.", check.applies)) - {"r"}
+    return any(re.search(rf"\b{word} ON\b", joins) for word in words)
+
+
+def _broken_query(table: Table, group: list[Judged]) -> str:
+    """Rows that break a rule, once for each. They are filtered before the rules are listed: conditions stop
+    at the first that is true, and a list is made only for the few rows that have one."""
     checks = [check for _, check in group]
     joins = " ".join(join for check in checks for join in check.joins)
-    asked = ", ".join(f"coalesce(({c.applies}), false) AS a{i}" for i, c in enumerate(checks))
-    broken = ", ".join(
-        f"coalesce(({c.applies}) AND ({c.violated}), false) AS v{i}" for i, c in enumerate(checks)
-    )
-    counts = ", ".join(
-        f"count(*) FILTER (a{i}), count(*) FILTER (v{i})" for i in range(len(checks))
-    )
-    any_broken = " OR ".join(f"v{i}" for i in range(len(checks)))
-    listed = ", ".join(f"CASE WHEN v{i} THEN {i} END" for i in range(len(checks)))
-    warehouse.execute(
-        f"CREATE OR REPLACE TEMP TABLE judged AS SELECT r._file, r._row, r._key, r._facility AS facility,"
-        f" {asked}, {broken} FROM ({base_query(table, checks)}) r {joins}"
-    )
-    counted = warehouse.rows(
-        f"SELECT facility, {counts} FROM judged GROUP BY facility ORDER BY facility"
-    )
-    metrics += [
-        (table.id, rule.id, row[0], row[1 + 2 * i], row[2 + 2 * i])
-        for row in counted
-        for i, (rule, _) in enumerate(group)
-    ]
+    # A violation that is NULL (the row was not asked) passes neither WHERE nor CASE.
+    any_broken = " OR ".join(f"({c.violated})" for c in checks)
+    listed = ", ".join(f"CASE WHEN {c.violated} THEN {i} END" for i, c in enumerate(checks, 1))
     names = ", ".join(f"'{rule.id}'" for rule, _ in group)
     severities = ", ".join(f"'{rule.severity}'" for rule, _ in group)
-    warehouse.execute(
-        f"INSERT INTO checks.findings SELECT '{table.id}', _file, _row, _key, facility,"
-        f" ([{names}])[i + 1], ([{severities}])[i + 1] FROM (SELECT _file, _row, _key, facility,"
-        f" unnest(list_filter([{listed}], lambda x: x IS NOT NULL)) AS i FROM judged WHERE {any_broken})"
+    return (
+        f"INSERT INTO broken SELECT '{table.id}', _file, _row, _key, facility, ([{names}])[i], ([{severities}])[i]"
+        f" FROM (SELECT r._file, r._row, r._key, r._facility AS facility,"
+        f" unnest(list_filter([{listed}], lambda x: x IS NOT NULL)) AS i"
+        f" FROM ({base_query(table, checks)}) r {joins} WHERE {any_broken})"
     )
+
+
+def _write_findings(warehouse: Warehouse) -> None:
+    """In an order that depends neither on threads nor on the plans of the queries."""
+    warehouse.execute(
+        "CREATE OR REPLACE TABLE checks.findings AS FROM broken ORDER BY table_id, facility, _file, _row, rule"
+    )
+    warehouse.execute("DROP TABLE broken")
+
+
+def _write_metrics(warehouse: Warehouse) -> None:
+    warehouse.execute(
+        """
+        CREATE OR REPLACE TABLE checks.metrics AS
+        WITH failed AS (SELECT table_id, rule, facility, count(*) AS n FROM checks.findings GROUP BY ALL)
+        SELECT t.table_id, t.rule, t.facility, t.tested, coalesce(f.n, 0) AS failed
+        FROM (SELECT table_id, rule, facility, CAST(sum(tested) AS BIGINT) AS tested FROM asked GROUP BY ALL) t
+        LEFT JOIN failed f ON f.table_id = t.table_id AND f.rule = t.rule AND f.facility IS NOT DISTINCT FROM t.facility
+        ORDER BY ALL
+        """
+    )
+    several = [
+        str(row[0])
+        for row in warehouse.rows(
+            "SELECT table_id FROM asked GROUP BY table_id HAVING count(DISTINCT channel) > 1 ORDER BY 1"
+        )
+    ]
+    # A content came in one channel: the finding's file tells which.
+    files = " UNION ALL ".join(
+        f"SELECT DISTINCT '{table}' AS table_id, _file, _channel AS channel FROM current.{sql_name(table)}"
+        for table in several
+    )
+    nothing = "SELECT NULL::VARCHAR AS table_id, NULL::VARCHAR AS _file, NULL::VARCHAR AS channel WHERE false"
+    warehouse.execute(
+        f"""
+        CREATE OR REPLACE TABLE checks.metrics_by_channel AS
+        WITH files AS ({files or nothing}),
+             failed AS (SELECT table_id, rule, facility, channel, count(*) AS n
+                        FROM checks.findings JOIN files USING (table_id, _file) GROUP BY ALL)
+        SELECT t.table_id, t.rule, t.facility, t.channel, t.tested, coalesce(f.n, 0) AS failed
+        FROM asked t SEMI JOIN files USING (table_id)
+        LEFT JOIN failed f ON f.table_id = t.table_id AND f.rule = t.rule AND f.channel = t.channel
+             AND f.facility IS NOT DISTINCT FROM t.facility
+        ORDER BY ALL
+        """
+    )
+    warehouse.execute("DROP TABLE asked")
 
 
 def _hold(warehouse: Warehouse, project: Project) -> None:
@@ -219,4 +309,6 @@ def _lateness(warehouse: Warehouse, project: Project) -> None:
             f" count(*) FILTER (CAST(_night AS TIMESTAMP) + INTERVAL 1 DAY <= {event} + INTERVAL {hours} HOUR)"
             f" AS in_time FROM current.{sql_name(table.id)} GROUP BY ALL"
         )
-    warehouse.execute(f"CREATE OR REPLACE TABLE checks.lateness AS {' UNION ALL '.join(parts)}")
+    warehouse.execute(
+        f"CREATE OR REPLACE TABLE checks.lateness AS {' UNION ALL '.join(parts)} ORDER BY ALL"
+    )

@@ -7,6 +7,7 @@ Names, numbers and cards that must never reach a page are planted wherever the r
 
 from __future__ import annotations
 
+import zipfile
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
@@ -56,6 +57,14 @@ RULES = [
         "examples": {"good": {"row": {}}, "bad": {"row": {}}},
     },
 ]  # fmt: skip
+
+
+def text_of(path: Path) -> str:
+    """Everything a file says; a workbook is looked into."""
+    if path.suffix != ".xlsx":
+        return path.read_bytes().decode("utf-8-sig")
+    with zipfile.ZipFile(path) as book:
+        return "".join(book.read(name).decode() for name in book.namelist())
 
 
 @dataclass

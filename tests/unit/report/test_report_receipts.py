@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import polars as pl
 import pytest
-from report_night import CANARIES, FIRST, GOOD, SECOND, HandmadeNight
+from report_night import CANARIES, FIRST, GOOD, SECOND, HandmadeNight, text_of
 
 from datasach.report.counts import FATES
 from datasach.report.deliveries import receipt_id
@@ -142,9 +143,10 @@ def test_rows_of_a_withheld_database_wait_at_the_gate(night: HandmadeNight) -> N
 
 
 def test_no_receipt_holds_anything_of_a_person(written: HandmadeNight) -> None:
-    for name, content in files(written).items():
-        for canary in CANARIES:
-            assert canary not in content.decode(), name
+    root = written.layout.root / "receipts"
+    for path in (p for p in root.rglob("*") if p.is_file()):
+        text = text_of(path)
+        assert not [canary for canary in CANARIES if canary in text], path
 
 
 def test_what_a_sender_wrote_is_escaped(written: HandmadeNight) -> None:
@@ -162,3 +164,41 @@ def test_the_same_file_twice_in_a_night_gets_two_numbers() -> None:
     first, second = (receipt_id("01001", GOOD, SECOND, again) for again in (0, 1))
     assert first != second
     assert len(first) == 14 and not set("ILOU") & set(first)
+
+
+def test_a_night_with_something_to_mend_has_a_workbook_beside_its_page(
+    written: HandmadeNight,
+) -> None:
+    folder = written.layout.root / "receipts" / FIRST / "79002"
+    sheets = pl.read_excel(folder / "bien-nhan.xlsx", sheet_id=0)
+    assert list(sheets) == ["Tổng hợp", "Theo quy tắc", "Từng dòng"]
+    lines = sheets["Từng dòng"]
+    assert lines["MA_LK"].to_list() == ["LK001", "LK002"]
+    assert lines["Quy tắc"].to_list() == ["VIS-901", "VIS-901"]
+    assert lines["Trường"][0] == "ngay_vao, ngay_ra" and lines["Cách sửa"][0] == "Sửa NGAY_RA."
+    assert 'href="bien-nhan.xlsx"' in (folder / "index.html").read_text("utf-8")
+
+
+def test_keys_that_may_be_a_persons_number_are_not_in_the_workbook(written: HandmadeNight) -> None:
+    path = written.layout.root / "receipts" / SECOND / "BYT/bien-nhan.xlsx"
+    text = "".join(str(sheet.rows()) for sheet in pl.read_excel(path, sheet_id=0).values())
+    assert "BOK-901" in text
+    assert not [canary for canary in CANARIES if canary in text]
+
+
+def test_nothing_to_mend_no_workbook(written: HandmadeNight) -> None:
+    assert not (written.layout.root / "receipts" / SECOND / "01001/bien-nhan.xlsx").exists()
+
+
+def test_records_that_do_not_count_say_why(night: HandmadeNight) -> None:
+    path = night.layout.state / "results/row_fates.parquet"
+    night.warehouse.write_parquet(
+        "SELECT 'kcb_emr.visit' AS table_id, 'e5e5e5e5e5e5e5e5' AS _file, u::INTEGER AS _unit, NULL::INTEGER AS _row,"
+        " 'superseded' AS fate, 'NEWER_VERSION' AS reason FROM range(1, 6) t(u)",
+        path,
+    )
+    write_report(night, lambda _: None)
+    (old,) = receipts(night)["two.zip"]["not_current"]
+    assert (old["code"], old["units"], old["rows"]) == ("NEWER_VERSION", 5, 0)
+    page = (night.layout.root / "receipts" / FIRST / "79002/index.html").read_text("utf-8")
+    assert "NEWER_VERSION" in page and old["vi"] in page

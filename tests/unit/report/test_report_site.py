@@ -9,7 +9,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
-from report_night import CANARIES, FIRST, SECOND, HandmadeNight
+from report_night import CANARIES, FIRST, SECOND, HandmadeNight, text_of
 
 from datasach.errors import SpecError
 from datasach.report.night import gate_of
@@ -192,7 +192,7 @@ def test_vietnamese_is_never_without_english_beside_it(site: Path, night: Handma
 def test_nothing_of_a_person_reaches_the_site(site: Path, night: HandmadeNight) -> None:
     for path in everything(night):
         if path.is_file():
-            text = path.read_bytes().decode("utf-8-sig")
+            text = text_of(path)
             for canary in CANARIES:
                 assert canary not in text, path
 
@@ -291,3 +291,27 @@ def test_yesterdays_scores_become_a_line(night: HandmadeNight) -> None:
     site = Path(write_report(night, lambda _: None)["site"]).parent
     assert "<polyline" in (site / "db/kcb_emr.html").read_text("utf-8")
     assert sorted(p.name for p in scores.iterdir()) == [f"{FIRST}.parquet", f"{SECOND}.parquet"]
+
+
+def test_a_night_that_is_reported_again_gets_a_folder_of_its_own(night: HandmadeNight) -> None:
+    """Readers of `latest` see a whole site at every moment: nothing that is pointed to is ever moved."""
+    reports = night.layout.root / "reports"
+    pointed = []
+    for _ in range(4):
+        site = write_report(night, lambda _: None)["site"]
+        assert Path(site).is_file() and (reports / "latest/index.html").is_file()
+        pointed.append((reports / "latest").readlink().name)
+    assert pointed == [SECOND, f"{SECOND}.r2", f"{SECOND}.r3", f"{SECOND}.r4"]
+    # The one before stays for those who are still reading it; older ones of the night are swept.
+    assert {p.name for p in reports.iterdir()} == {"latest", f"{SECOND}.r3", f"{SECOND}.r4"}
+
+
+def test_a_site_that_cannot_be_finished_leaves_the_one_before(
+    night: HandmadeNight, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_report(night, lambda _: None)
+    monkeypatch.setattr("datasach.report.tables.write_tables", lambda *_: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        write_report(night, lambda _: None)
+    assert (night.layout.root / "reports/latest").readlink() == Path(SECOND)
+    assert (night.layout.root / "reports/latest/index.html").is_file()

@@ -11,7 +11,9 @@ TITLE = Title(vi="Mã", en="Code")
 
 
 def one(name: str, **changes: object) -> FieldProfile:
-    field = Field(name=name, type=str(changes.pop("type", "key")), title=TITLE, classification="general")  # type: ignore[arg-type]
+    field = Field(
+        name=name, type=str(changes.pop("type", "key")), title=TITLE, classification="general"
+    )  # type: ignore[arg-type]
     values: dict[str, object] = {
         "field": field, "rows": 1000, "filled": 1000, "distinct": 900, "top": [("A1", 2)],
         "shapes": [("A99", 1000)], "low": None, "high": None, "placeholders": 0,

@@ -73,7 +73,9 @@ def check(root: Path | None) -> None:
 
     project = _load(root)
     proved = check_project(project)
-    ids = len({rule.id for rule in project.rules})
+    ids = len({rule.id for rule in project.rules if rule.examples})
+    form = sum(rule.examples is None for rule in project.rules)
+    proved -= form
     click.echo(
         f"{len(project.databases)} databases, {len(project.tables)} tables, {len(project.sources)} sources;"
         f" {ids} rules on {proved} tables proved by their examples"

@@ -142,7 +142,9 @@ class Clinic:
         booked.append((when, when + length))
         return True
 
-    def begin(self, facility: Facility, person: Person, kind: str, came: datetime, left: datetime) -> Encounter:
+    def begin(
+        self, facility: Facility, person: Person, kind: str, came: datetime, left: datetime
+    ) -> Encounter:
         self.number += 1
         insured = bool(person.card)
         ma_lk = f"{facility.code}.{came:%y%m}.{self.number:06d}"
@@ -156,7 +158,9 @@ class Clinic:
         cards = [(p.card, p.registered_at, p.card_from, p.card_to)] if e.insured else []
         if e.insured and p.former_card:
             cards.insert(0, p.former_card)
-        joined = [";".join(part) for part in zip(*cards, strict=True)] if cards else ["", "", "", ""]
+        joined = (
+            [";".join(part) for part in zip(*cards, strict=True)] if cards else ["", "", "", ""]
+        )
         return {
             "MA_LK": e.ma_lk, "MA_BN": f"{e.facility.code[2:]}-{p.number:07d}", "HO_TEN": name, "SO_CCCD": p.citizen_id,
             "NGAY_SINH": p.birth_text(), "GIOI_TINH": p.sex, "NHOM_MAU": p.blood, "MA_QUOCTICH": p.nationality,
@@ -167,7 +171,13 @@ class Clinic:
         }  # fmt: skip
 
     def drug(
-        self, e: Encounter, drug: Drug, quantity: str, when: datetime, doctor: Practitioner, department: str
+        self,
+        e: Encounter,
+        drug: Drug,
+        quantity: str,
+        when: datetime,
+        doctor: Practitioner,
+        department: str,
     ) -> Item:
         row = {
             "MA_LK": e.ma_lk, "MA_THUOC": drug.code, "MA_NHOM": drug.group, "TEN_THUOC": drug.name,
@@ -203,14 +213,18 @@ class Clinic:
             row |= {"PP_VO_CAM": self.rng.choice("12"), "MA_PTTT_QT": "47.01"}
         return Item(row, Decimal(quantity), Decimal(service.price), "XML3")
 
-    def supply(self, e: Encounter, when: datetime, doctor: Practitioner, department: str, which: int) -> Item:
+    def supply(
+        self, e: Encounter, when: datetime, doctor: Practitioner, department: str, which: int
+    ) -> Item:
         code, name, unit, price, ceiling = world.SUPPLIES[which]
         row = {
             "MA_LK": e.ma_lk, "MA_VAT_TU": code, "MA_NHOM": "10", "TEN_VAT_TU": name, "DON_VI_TINH": unit,
             "MA_KHOA": department, "MA_BAC_SI": doctor.licence, "NGAY_YL": moment(when), "NGAY_TH_YL": moment(when),
             "MA_PTTT": "1", "TT_THAU": f"{self.night.year}.12.QĐ", "GOI_VTYT": "",
         }  # fmt: skip
-        item = Item(row, Decimal(1 if which == 1 else self.rng.randint(1, 3)), Decimal(price), "XML3")
+        item = Item(
+            row, Decimal(1 if which == 1 else self.rng.randint(1, 3)), Decimal(price), "XML3"
+        )
         if ceiling:
             item.ceiling = Decimal(ceiling)
             row["T_TRANTT"] = money(Decimal(ceiling))
@@ -284,7 +298,10 @@ class Clinic:
             }  # fmt: skip
             for code, name, unit, low, high in service.indices:
                 value = f"{self.rng.uniform(low, high):.1f}"
-                found.append(base | {"MA_CHI_SO": code, "TEN_CHI_SO": name, "GIA_TRI": value, "DON_VI_DO": unit})
+                found.append(
+                    base
+                    | {"MA_CHI_SO": code, "TEN_CHI_SO": name, "GIA_TRI": value, "DON_VI_DO": unit}
+                )
             if service.finding:
                 found.append(base | {"MA_CHI_SO": "", "TEN_CHI_SO": service.name, "MO_TA": service.finding,
                                      "KET_LUAN": "Theo dõi lâm sàng"})  # fmt: skip
@@ -431,7 +448,10 @@ class Clinic:
         first = min(lines, key=lambda line: line["NGAY_YL"])
         keep = ("MA_LK", "MA_BN", "HO_TEN", "SO_CCCD", "NGAY_SINH", "GIOI_TINH", "MA_DOITUONG_KCB", "NGAY_VAO",
                 "NGAY_VAO_NOI_TRU", "LY_DO_VNT", "MA_LOAI_KCB")  # fmt: skip
-        card = {tag: s[tag].split(";")[0] for tag in ("MA_THE_BHYT", "MA_DKBD", "GT_THE_TU", "GT_THE_DEN")}
+        card = {
+            tag: s[tag].split(";")[0]
+            for tag in ("MA_THE_BHYT", "MA_DKBD", "GT_THE_TU", "GT_THE_DEN")
+        }
         e.checkin = {tag: s[tag] for tag in keep} | card | {
             "STT": "1", "MA_CSKCB": e.facility.code, "MA_DICH_VU": first.get("MA_DICH_VU", ""),
             "TEN_DICH_VU": first.get("TEN_DICH_VU", ""), "MA_THUOC": first.get("MA_THUOC", ""),
@@ -472,7 +492,10 @@ class Clinic:
         plain = world.plain_icd()
         letter = self.rng.choice(chapters or "ABCDEFGHIIJJJKKKLMMNRST")
         main = self.rng.choice(plain[letter])
-        others = {self.rng.choice(plain[self.rng.choice("EIKM")]) for _ in range(self.rng.choice((0, 0, 1, 2, 3)))}
+        others = {
+            self.rng.choice(plain[self.rng.choice("EIKM")])
+            for _ in range(self.rng.choice((0, 0, 1, 2, 3)))
+        }
         others.discard(main)
         return main, world.CHAPTER_WORDS[letter], tuple(sorted(others))
 
@@ -482,8 +505,16 @@ class Clinic:
     ) -> Encounter:  # fmt: skip
         rng = self.rng
         night = rng.random() < 0.05 and facility.inpatient and kind == "01"
-        came = at(on - timedelta(days=1), 23, rng.randint(5, 40)) if night else at(on, rng.randint(6, 15), rng.randint(0, 59))
-        stay = timedelta(minutes=rng.randint(55, 200)) if not night else timedelta(minutes=rng.randint(70, 160))
+        came = (
+            at(on - timedelta(days=1), 23, rng.randint(5, 40))
+            if night
+            else at(on, rng.randint(6, 15), rng.randint(0, 59))
+        )
+        stay = (
+            timedelta(minutes=rng.randint(55, 200))
+            if not night
+            else timedelta(minutes=rng.randint(70, 160))
+        )
         insured = rng.random() < 0.92
         person = person or self.people.draw(facility=facility, insured=insured, ages=(0, 90), on=on)
         if kind == "02":
@@ -494,7 +525,15 @@ class Clinic:
         entitlement = entitlement if e.insured else "9"
         main, words, others = icd or self.diagnosis()
         if not entitlement:
-            entitlement = "9" if not e.insured else "2" if night else "1.2" if facility.level == "ban_dau" else "1.1"
+            entitlement = (
+                "9"
+                if not e.insured
+                else "2"
+                if night
+                else "1.2"
+                if facility.level == "ban_dau"
+                else "1.1"
+            )
             if e.insured and facility.level != "ban_dau" and not night and rng.random() < 0.15:
                 entitlement = rng.choice(("3.3", "1.12", "1.4"))
         days = rng.choice((5, 7, 10, 14))
@@ -509,28 +548,57 @@ class Clinic:
         items: list[Item] = []
         ordered = came + timedelta(minutes=rng.randint(8, 20))
         if kind != "07":
-            items.append(self.service(e, world.CONSULT[facility.level], ordered, doctor, department, performer=doctor))
+            items.append(
+                self.service(
+                    e, world.CONSULT[facility.level], ordered, doctor, department, performer=doctor
+                )
+            )
         if kind in ("01", "08") and facility.level != "ban_dau" or rng.random() < 0.2:
             for test in rng.sample(world.LAB, rng.choice((0, 1, 1, 2, 3))):
-                items.append(self.service(e, test, ordered + timedelta(minutes=5), doctor, department))
+                items.append(
+                    self.service(e, test, ordered + timedelta(minutes=5), doctor, department)
+                )
             if rng.random() < 0.4:
-                items.append(self.service(e, rng.choice(world.IMAGING), ordered + timedelta(minutes=6), doctor, department))
+                items.append(
+                    self.service(
+                        e,
+                        rng.choice(world.IMAGING),
+                        ordered + timedelta(minutes=6),
+                        doctor,
+                        department,
+                    )
+                )
         if rng.random() < 0.12 and facility.level == "co_ban":
-            second = self.service(e, world.SECOND_CONSULT, ordered + timedelta(minutes=25), doctor, department, performer=doctor)
+            second = self.service(
+                e,
+                world.SECOND_CONSULT,
+                ordered + timedelta(minutes=25),
+                doctor,
+                department,
+                performer=doctor,
+            )
             second.service_ratio = 30
             items.append(second)
         if rng.random() < 0.15:
-            one = self.service(e, rng.choice(world.PROCEDURES), ordered + timedelta(minutes=12), doctor, department)
+            one = self.service(
+                e, rng.choice(world.PROCEDURES), ordered + timedelta(minutes=12), doctor, department
+            )
             one.service_ratio = rng.choice((100, 100, 50, 80))
             items.append(one)
         if kind == "02":
             # One exercise a day.
             for after in (1, 2, 3):
-                exercise = self.service(e, world.PROCEDURES[2], ordered + timedelta(days=after), doctor, department)
+                exercise = self.service(
+                    e, world.PROCEDURES[2], ordered + timedelta(days=after), doctor, department
+                )
                 items.append(exercise)
         told = max(e.left - timedelta(minutes=12), ordered + timedelta(minutes=1))
-        for drug in rng.sample(world.DRUGS[:5] + world.DRUGS[9:12], rng.choice((0, 1, 2, 3, 4)) if kind == "01" else 3):
-            items.append(self.drug(e, drug, str(days * rng.choice((1, 2, 3))), told, doctor, department))
+        for drug in rng.sample(
+            world.DRUGS[:5] + world.DRUGS[9:12], rng.choice((0, 1, 2, 3, 4)) if kind == "01" else 3
+        ):
+            items.append(
+                self.drug(e, drug, str(days * rng.choice((1, 2, 3))), told, doctor, department)
+            )
         if rng.random() < 0.05:
             items.append(self.drug(e, world.DRUGS[13], "1", told, doctor, department))
             items[-1].scope = "2"
@@ -546,7 +614,12 @@ class Clinic:
             self.record_summary(e)
         if rng.random() < 0.12 or kind == "05":
             self.appointment(e, doctor, days)
-        if e.insured and person.card[:2] in ("DN", "GD", "HC") and rng.random() < 0.15 and 18 < person.age(on) < 60:
+        if (
+            e.insured
+            and person.card[:2] in ("DN", "GD", "HC")
+            and rng.random() < 0.15
+            and 18 < person.age(on) < 60
+        ):
             self.sick_leave(e, doctor, rng.randint(1, 5))
         self.check_in(e)
         if rng.random() < 0.6 and kind != "07" and (person.citizen_id or person.age(on) < 14):
@@ -563,18 +636,27 @@ class Clinic:
         if kind in ("04", "09"):
             nights = 0
         late = rng.random() < 0.15 and kind == "03"
-        came = at(leaves - timedelta(days=nights), 22 if late else rng.randint(6, 10), rng.randint(0, 59))
+        came = at(
+            leaves - timedelta(days=nights), 22 if late else rng.randint(6, 10), rng.randint(0, 59)
+        )
         left = at(leaves, rng.randint(13, 16), rng.randint(0, 59))
         if kind == "09":
             left = came + timedelta(minutes=rng.randint(150, 220))
-        person = person or self.people.draw(facility=facility, insured=rng.random() < 0.95, ages=ages, on=leaves)
+        person = person or self.people.draw(
+            facility=facility, insured=rng.random() < 0.95, ages=ages, on=leaves
+        )
         e = self.begin(facility, person, kind, came, left)
         doctor = self.doctor(facility)
         department = rng.choice(("K03", "K19", "K27", "K11;K03"))
         main, words, others = icd or self.diagnosis()
         if not entitlement:
             entitlement = "9" if not e.insured else rng.choice(("1.1", "1.1", "2", "3.3"))
-            if e.insured and facility.level == "co_ban" and entitlement == "3.3" and rng.random() < 0.5:
+            if (
+                e.insured
+                and facility.level == "co_ban"
+                and entitlement == "3.3"
+                and rng.random() < 0.5
+            ):
                 entitlement = "1.15"
         admitted = came + timedelta(minutes=rng.randint(20, 55))
         length = (left.date() - came.date()).days + 1 if kind in ("03", "04", "06") else 0
@@ -584,25 +666,44 @@ class Clinic:
         items = [self.service(e, world.CONSULT.get(facility.level, world.CONSULT["co_ban"]), came + timedelta(minutes=6),
                               doctor, line_department, performer=doctor)]  # fmt: skip
         for test in rng.sample(world.LAB, 3):
-            items.append(self.service(e, test, admitted + timedelta(minutes=10), doctor, line_department))
+            items.append(
+                self.service(e, test, admitted + timedelta(minutes=10), doctor, line_department)
+            )
         for image in rng.sample(world.IMAGING, rng.choice((0, 1, 2))):
-            items.append(self.service(e, image, admitted + timedelta(minutes=14), doctor, line_department))
+            items.append(
+                self.service(e, image, admitted + timedelta(minutes=14), doctor, line_department)
+            )
         if kind == "03":
             bed = self.service(e, world.BED, admitted + timedelta(minutes=2), doctor, line_department,
                                quantity=str(length - rng.choice((0, 1)) or 1))  # fmt: skip
             bed.row["MA_GIUONG"] = f"{rng.choice('HTCK')}{rng.randint(1, 120):03d}"
             items.append(bed)
         if kind == "04":
-            items.append(self.service(e, world.BED_DAY, admitted + timedelta(minutes=2), doctor, line_department))
+            items.append(
+                self.service(
+                    e, world.BED_DAY, admitted + timedelta(minutes=2), doctor, line_department
+                )
+            )
             items[-1].row["MA_GIUONG"] = "H015"
         when = min(admitted + timedelta(hours=3), left)
-        if kind == "03" and rng.random() < 0.25 and not icd and self.free_theatre(doctor, when, timedelta(minutes=75)):
-            items.append(self.service(e, rng.choice(world.SURGERY), when, doctor, line_department, performer=doctor))
+        if (
+            kind == "03"
+            and rng.random() < 0.25
+            and not icd
+            and self.free_theatre(doctor, when, timedelta(minutes=75))
+        ):
+            items.append(
+                self.service(
+                    e, rng.choice(world.SURGERY), when, doctor, line_department, performer=doctor
+                )
+            )
             items.append(self.supply(e, when, doctor, line_department, 2))
             if rng.random() < 0.3:
                 items.append(self.supply(e, when, doctor, line_department, 1))
         if rng.random() < 0.6:
-            items.append(self.supply(e, admitted + timedelta(minutes=15), doctor, line_department, 0))
+            items.append(
+                self.supply(e, admitted + timedelta(minutes=15), doctor, line_department, 0)
+            )
         for drug in rng.sample(world.DRUGS[5:9], 2) + rng.sample(world.DRUGS[:5], 2):
             on = came.date()
             for _ in range(min(3, nights + 1)):
@@ -612,7 +713,14 @@ class Clinic:
                     items.append(self.drug(e, drug, amount, when, doctor, line_department))
                 on += timedelta(days=1)
         if rng.random() < 0.06:
-            aid = self.drug(e, world.DRUGS[13], "2", min(admitted + timedelta(hours=1), left), doctor, line_department)
+            aid = self.drug(
+                e,
+                world.DRUGS[13],
+                "2",
+                min(admitted + timedelta(hours=1), left),
+                doctor,
+                line_department,
+            )
             aid.scope, aid.other = "2", Decimal("11300")
             items.append(aid)
         self.bill(e, [*items, *extra])
@@ -664,7 +772,9 @@ class Clinic:
         child.registered_at = f"{facility.province}000"
         child.card_from, child.card_to = day(born), day(born + timedelta(days=6 * 365 + 1))
 
-    def birth_row(self, e: Encounter, child: Person, born: datetime, grams: int, cut: str, order: int) -> Row:
+    def birth_row(
+        self, e: Encounter, child: Person, born: datetime, grams: int, cut: str, order: int
+    ) -> Row:
         rng, s, mother, facility = self.rng, e.summary, e.person, e.facility
         return {
             "MA_LK": e.ma_lk, "MA_BHXH_NND": mother.insurance_number, "MA_THE_NND": mother.card,
@@ -729,7 +839,9 @@ class Clinic:
         return e
 
     def tuberculosis(self, facility: Facility, leaves: date) -> Encounter:
-        e = self.inpatient(facility, leaves, icd=("A15.0", "Lao phổi có bằng chứng vi khuẩn", ()), ages=(25, 70))
+        e = self.inpatient(
+            facility, leaves, icd=("A15.0", "Lao phổi có bằng chứng vi khuẩn", ()), ages=(25, 70)
+        )
         s = e.summary
         e.tables["XML15"] = [{
             "MA_LK": e.ma_lk, "STT": "1", "MA_BN": s["MA_BN"], "HO_TEN": s["HO_TEN"], "SO_CCCD": s["SO_CCCD"],

@@ -79,7 +79,9 @@ WHO = ("XML0", "XML13", "XML14")
 
 @defect("sex_against_id", "identity")
 def _(e: Encounter, scene: Scene) -> Hit | None:
-    sexed = e.summary["MA_BENH_CHINH"][0] in "OCDNP" or any(c[0] in "OCDN" for c in e.summary["MA_BENH_KT"].split(";") if c)
+    sexed = e.summary["MA_BENH_CHINH"][0] in "OCDNP" or any(
+        c[0] in "OCDN" for c in e.summary["MA_BENH_KT"].split(";") if c
+    )
     if not has_id(e) or sexed or "XML9" in e.tables:
         return None
     e.everywhere("GIOI_TINH", "2" if e.person.sex == "1" else "1")
@@ -92,7 +94,9 @@ def _(e: Encounter, scene: Scene) -> Hit | None:
         return None
     year = e.person.born.year + scene.rng.choice((-2, 1, 3, -1))
     text = e.summary["NGAY_SINH"]
-    e.everywhere("NGAY_SINH", f"{year}{text[4:6]}{'28' if text[4:8] == '0229' else text[6:8]}{text[8:]}")
+    e.everywhere(
+        "NGAY_SINH", f"{year}{text[4:6]}{'28' if text[4:8] == '0229' else text[6:8]}{text[8:]}"
+    )
     return Hit("XML1", ("ngay_sinh", "so_cccd"), tables=WHO)
 
 
@@ -125,7 +129,12 @@ def _(e: Encounter, scene: Scene) -> Hit | None:
 def _(e: Encounter, scene: Scene) -> Hit | None:
     if not has_id(e):
         return None
-    e.everywhere("SO_CCCD", scene.rng.choice(("000000000000", "123456789012", "111111111111", "999999999999", "012345678910")))
+    e.everywhere(
+        "SO_CCCD",
+        scene.rng.choice(
+            ("000000000000", "123456789012", "111111111111", "999999999999", "012345678910")
+        ),
+    )
     return Hit("XML1", ("so_cccd",), tables=WHO)
 
 
@@ -150,7 +159,9 @@ def _(e: Encounter, scene: Scene) -> Hit | None:
 def _(e: Encounter, scene: Scene) -> Hit | None:
     if not has_id(e):
         return None
-    e.everywhere("SO_CCCD", scene.rng.choice(("097", "099", "003", "055", "013")) + e.summary["SO_CCCD"][3:])
+    e.everywhere(
+        "SO_CCCD", scene.rng.choice(("097", "099", "003", "055", "013")) + e.summary["SO_CCCD"][3:]
+    )
     return Hit("XML1", ("so_cccd",), tables=WHO)
 
 
@@ -160,7 +171,9 @@ def _(e: Encounter, scene: Scene) -> Hit | None:
     if not has_id(e) or not 1 <= age <= 13:
         return None
     year = e.person.born.year - scene.rng.randint(20, 38)
-    e.everywhere("SO_CCCD", f"{e.summary['SO_CCCD'][:3]}1{year % 100:02d}{scene.rng.randint(100200, 899877)}")
+    e.everywhere(
+        "SO_CCCD", f"{e.summary['SO_CCCD'][:3]}1{year % 100:02d}{scene.rng.randint(100200, 899877)}"
+    )
     return Hit("XML1", ("so_cccd", "ngay_sinh"), tables=WHO)
 
 
@@ -175,7 +188,12 @@ def _(e: Encounter, scene: Scene) -> Hit | None:
 def _(e: Encounter, scene: Scene) -> Hit | None:
     if e.person.mother is not None:
         return None
-    e.everywhere("HO_TEN", scene.rng.choice(("KHÔNG RÕ", "BN NAM", "VÔ DANH", "TEST", "NGUYỄN VĂN TEST", "CHƯA RÕ TÊN")))
+    e.everywhere(
+        "HO_TEN",
+        scene.rng.choice(
+            ("KHÔNG RÕ", "BN NAM", "VÔ DANH", "TEST", "NGUYỄN VĂN TEST", "CHƯA RÕ TÊN")
+        ),
+    )
     return Hit("XML1", ("ho_ten",), tables=WHO)
 
 
@@ -195,7 +213,9 @@ def _(e: Encounter, scene: Scene) -> Hit | None:
 
 @defect("aged_130", "identity")
 def _(e: Encounter, scene: Scene) -> Hit | None:
-    e.everywhere("NGAY_SINH", f"{e.came.year - scene.rng.randint(124, 180)}" + e.summary["NGAY_SINH"][4:])
+    e.everywhere(
+        "NGAY_SINH", f"{e.came.year - scene.rng.randint(124, 180)}" + e.summary["NGAY_SINH"][4:]
+    )
     return Hit("XML1", ("ngay_sinh",), tables=WHO)
 
 
@@ -316,7 +336,17 @@ def _(e: Encounter, scene: Scene) -> Hit | None:
     if not one_card(e) or "XML11" in e.tables:
         return None
     card = e.summary["MA_THE_BHYT"]
-    set_card(e, scene.rng.choice((card[:-1], card[:2] + "7" + card[3:], card[:7] + "X" + card[8:], card[:1] + card[2:] + "00")))
+    set_card(
+        e,
+        scene.rng.choice(
+            (
+                card[:-1],
+                card[:2] + "7" + card[3:],
+                card[:7] + "X" + card[8:],
+                card[:1] + card[2:] + "00",
+            )
+        ),
+    )
     return Hit("XML1", ("ma_the_bhyt",), tables=WHO)
 
 
@@ -436,7 +466,10 @@ def _(e: Encounter, scene: Scene) -> Hit | None:
 
 @defect("came_on_impossible_day", "visit")
 def _(e: Encounter, scene: Scene) -> Hit | None:
-    e.everywhere("NGAY_VAO", f"{e.came.year}{scene.rng.choice(('02300815', '13010900', '04311000', '05112561'))}")
+    e.everywhere(
+        "NGAY_VAO",
+        f"{e.came.year}{scene.rng.choice(('02300815', '13010900', '04311000', '05112561'))}",
+    )
     return Hit("XML1", ("ngay_vao",), reasons=("unreadable",))
 
 
@@ -509,7 +542,11 @@ def _(e: Encounter, scene: Scene) -> Hit | None:
 def _(e: Encounter, scene: Scene) -> Hit | None:
     if e.kind != "03" or e.person.mother or not has_id(e) or e.death or "XML9" in e.tables:
         return None
-    if (e.left.date() - e.came.date()).days < 2 or e.left.date() >= scene.night or "XML13" in e.tables:
+    if (
+        (e.left.date() - e.came.date()).days < 2
+        or e.left.date() >= scene.night
+        or "XML13" in e.tables
+    ):
         return None
     if any(o.person is e.person and o is not e for o in scene.encounters):
         return None
@@ -522,7 +559,13 @@ def _(e: Encounter, scene: Scene) -> Hit | None:
 
 @defect("outpatient_during_stay", "visit")
 def _(e: Encounter, scene: Scene) -> Hit | None:
-    if e.kind != "03" or e.person.mother or not has_id(e) or e.death or (e.left.date() - e.came.date()).days < 3:
+    if (
+        e.kind != "03"
+        or e.person.mother
+        or not has_id(e)
+        or e.death
+        or (e.left.date() - e.came.date()).days < 3
+    ):
         return None
     if any(o.person is e.person and o is not e for o in scene.encounters):
         return None
@@ -540,7 +583,12 @@ def _(e: Encounter, scene: Scene) -> Hit | None:
     if e.death is None or e.left.date() >= scene.night or not has_id(e):
         return None
     place = scene.rng.choice(world.SENDERS)
-    second = scene.clinic.outpatient(place, e.left.date() + timedelta(days=1), e.person, entitlement="9" if not e.insured else "3.3")
+    second = scene.clinic.outpatient(
+        place,
+        e.left.date() + timedelta(days=1),
+        e.person,
+        entitlement="9" if not e.insured else "3.3",
+    )
     second.touched = True
     scene.added.append(second)
     return Hit("XML1", ("ngay_vao", "ket_qua_dtri", "thoi_diem_tu_vong"), others=(second.key,))
@@ -548,7 +596,13 @@ def _(e: Encounter, scene: Scene) -> Hit | None:
 
 @defect("same_visit_under_two_numbers", "duplicates")
 def _(e: Encounter, scene: Scene) -> Hit | None:
-    if e.kind != "01" or not has_id(e) or "XML13" in e.tables or "XML11" in e.tables or "XML14" in e.tables:
+    if (
+        e.kind != "01"
+        or not has_id(e)
+        or "XML13" in e.tables
+        or "XML11" in e.tables
+        or "XML14" in e.tables
+    ):
         return None
     twin = Encounter(e.facility, f"{e.ma_lk}B", e.person, e.insured, e.kind, e.came, e.left)
     twin.tables = {t: [dict(row) for row in rows] for t, rows in e.tables.items()}
@@ -572,9 +626,13 @@ def without(table: str, fields: tuple[str, ...], ask: Callable[[Encounter], bool
 
 
 defect("course_notes_missing", "presence")(
-    without("XML5", ("XML5", "ma_loai_kcb", "_key"), lambda e: e.kind in ("03", "04", "02", "05", "09"))
+    without(
+        "XML5", ("XML5", "ma_loai_kcb", "_key"), lambda e: e.kind in ("03", "04", "02", "05", "09")
+    )
 )
-defect("record_summary_missing", "presence")(without("XML8", ("XML8", "ma_loai_kcb", "_key"), lambda e: e.kind == "03"))
+defect("record_summary_missing", "presence")(
+    without("XML8", ("XML8", "ma_loai_kcb", "_key"), lambda e: e.kind == "03")
+)
 defect("referral_paper_missing", "presence")(
     without("XML13", ("XML13", "ma_loai_rv", "_key"), lambda e: True)
 )
@@ -588,10 +646,15 @@ def _(e: Encounter, scene: Scene) -> Hit | None:
     return Hit("XML1", ("XML4",), tables=("XML3",))
 
 
-
-defect("discharge_paper_missing", "presence")(without("XML7", ("XML7", "ma_loai_kcb", "_key"), lambda e: e.kind == "03"))
-defect("appointment_paper_missing", "presence")(without("XML14", ("XML14", "ngay_tai_kham", "_key"), lambda e: True))
-defect("birth_certificate_missing", "presence")(without("XML9", ("XML9", "ma_benh_chinh", "_key"), lambda e: True))
+defect("discharge_paper_missing", "presence")(
+    without("XML7", ("XML7", "ma_loai_kcb", "_key"), lambda e: e.kind == "03")
+)
+defect("appointment_paper_missing", "presence")(
+    without("XML14", ("XML14", "ngay_tai_kham", "_key"), lambda e: True)
+)
+defect("birth_certificate_missing", "presence")(
+    without("XML9", ("XML9", "ma_benh_chinh", "_key"), lambda e: True)
+)
 
 
 @defect("tuberculosis_paper_missing", "presence")
@@ -845,7 +908,12 @@ def _(e: Encounter, scene: Scene) -> Hit | None:
 def _(e: Encounter, scene: Scene) -> Hit | None:
     if e.summary["MA_BENH_CHINH"] in ("E11.9", "I10"):
         return None
-    e.everywhere("MA_BENH_KT", scene.rng.choice(("E11.9;I10;E11.9", f"I10;{e.summary['MA_BENH_CHINH']}", e.summary["MA_BENH_CHINH"])))
+    e.everywhere(
+        "MA_BENH_KT",
+        scene.rng.choice(
+            ("E11.9;I10;E11.9", f"I10;{e.summary['MA_BENH_CHINH']}", e.summary["MA_BENH_CHINH"])
+        ),
+    )
     return Hit("XML1", ("ma_benh_kt", "ma_benh_chinh"))
 
 
@@ -876,13 +944,26 @@ def _(e: Encounter, scene: Scene) -> Hit | None:
 def sum_off(tag: str) -> Plant:
     def plant(e: Encounter, scene: Scene) -> Hit | None:
         old = read(e.summary[tag])
-        e.summary[tag] = money(old + scene.rng.choice((Decimal(1000), Decimal(12345), Decimal("27.5"), Decimal(500000))))
+        e.summary[tag] = money(
+            old
+            + scene.rng.choice((Decimal(1000), Decimal(12345), Decimal("27.5"), Decimal(500000)))
+        )
         return Hit("XML1", (tag.lower(),))
 
     return plant
 
 
-for _tag in ("T_THUOC", "T_VTYT", "T_TONGCHI_BV", "T_TONGCHI_BH", "T_BNTT", "T_BNCCT", "T_BHTT", "T_NGUONKHAC", "T_BHTT_GDV"):
+for _tag in (
+    "T_THUOC",
+    "T_VTYT",
+    "T_TONGCHI_BV",
+    "T_TONGCHI_BH",
+    "T_BNTT",
+    "T_BNCCT",
+    "T_BHTT",
+    "T_NGUONKHAC",
+    "T_BHTT_GDV",
+):
     defect(f"sum_{_tag.lower()}", "money")(sum_off(_tag))
 
 
@@ -908,11 +989,15 @@ def _(e: Encounter, scene: Scene) -> Hit | None:
     value = read(e.summary["T_TONGCHI_BV"])
     if value < 1000:
         return None
-    e.summary["T_TONGCHI_BV"] = scene.rng.choice((f"{value:,.0f}", f"{value:,.0f}".replace(",", ".")))
+    e.summary["T_TONGCHI_BV"] = scene.rng.choice(
+        (f"{value:,.0f}", f"{value:,.0f}".replace(",", "."))
+    )
     return Hit("XML1", ("t_tongchi_bv",), reasons=("unreadable",))
 
 
-def some_line(e: Encounter, scene: Scene, table: str, ask: Callable[[Row], bool] = lambda r: True) -> Row | None:
+def some_line(
+    e: Encounter, scene: Scene, table: str, ask: Callable[[Row], bool] = lambda r: True
+) -> Row | None:
     rows = [r for r in e.tables.get(table, []) if ask(r)]
     return scene.rng.choice(rows) if rows else None
 
@@ -1021,9 +1106,18 @@ def _(e: Encounter, scene: Scene) -> Hit | None:
 
 @defect("benefit_level_not_of_card", "money")
 def _(e: Encounter, scene: Scene) -> Hit | None:
-    if not one_card(e) or e.summary["MA_THE_BHYT"][2] != "4" or e.summary["MA_DOITUONG_KCB"] not in ("1.1", "1.2"):
+    if (
+        not one_card(e)
+        or e.summary["MA_THE_BHYT"][2] != "4"
+        or e.summary["MA_DOITUONG_KCB"] not in ("1.1", "1.2")
+    ):
         return None
-    rows = [(t, r) for t in ("XML2", "XML3") for r in e.tables.get(t, []) if inside(r) and r["MUC_HUONG"] == "80"]
+    rows = [
+        (t, r)
+        for t in ("XML2", "XML3")
+        for r in e.tables.get(t, [])
+        if inside(r) and r["MUC_HUONG"] == "80"
+    ]
     if not rows:
         return None
     for _table, row in rows:
@@ -1106,7 +1200,9 @@ def _(e: Encounter, scene: Scene) -> Hit | None:
     row = some_line(e, scene, table)
     if row is None:
         return None
-    row["NGAY_TH_YL"] = moment(when_of(row["NGAY_YL"]) - timedelta(minutes=scene.rng.randint(5, 50)))
+    row["NGAY_TH_YL"] = moment(
+        when_of(row["NGAY_YL"]) - timedelta(minutes=scene.rng.randint(5, 50))
+    )
     return line_hit(table, row, "ngay_th_yl", "ngay_yl")
 
 
@@ -1393,7 +1489,9 @@ def _(e: Encounter, scene: Scene) -> Hit | None:
         row = some_line(e, scene, "XML5", lambda r: r["STT"] != "1")
     if row is None:
         return None
-    row["THOI_DIEM_DBLS"] = moment(scene.rng.choice((e.came - timedelta(days=2), e.left + timedelta(hours=30))))
+    row["THOI_DIEM_DBLS"] = moment(
+        scene.rng.choice((e.came - timedelta(days=2), e.left + timedelta(hours=30)))
+    )
     return line_hit("XML5", row, "thoi_diem_dbls")
 
 
@@ -1441,7 +1539,13 @@ defect("referral_destination_differs", "papers")(
         f.code for f in reversed(world.FACILITIES) if f.code not in (e.summary["MA_NOI_DEN"], e.facility.code)))
 )  # fmt: skip
 defect("appointment_before_leaving", "papers")(
-    paper("XML14", "NGAY_HEN_KL", lambda e, s: day(e.left - timedelta(days=3)), "ngay_hen_kl", "ngay_ra")
+    paper(
+        "XML14",
+        "NGAY_HEN_KL",
+        lambda e, s: day(e.left - timedelta(days=3)),
+        "ngay_hen_kl",
+        "ngay_ra",
+    )
 )
 defect("appointment_date_missing", "papers")(paper("XML14", "NGAY_HEN_KL", blank))
 defect("appointment_number_missing", "papers")(paper("XML14", "SO_GIAYHEN_KL", blank))
@@ -1449,30 +1553,48 @@ defect("appointment_in_three_years", "papers")(
     paper("XML14", "NGAY_HEN_KL", lambda e, s: day(e.left + timedelta(days=1100)))
 )
 defect("discharge_date_differs", "papers")(
-    paper("XML7", "NGAY_RA", lambda e, s: moment(e.left + timedelta(hours=30)), "ngay_ra", "ngay_ct")
+    paper(
+        "XML7", "NGAY_RA", lambda e, s: moment(e.left + timedelta(hours=30)), "ngay_ra", "ngay_ct"
+    )
 )
-defect("discharge_patient_differs", "papers")(paper("XML7", "MA_YTE", lambda e, s: "KHAC-0001", "ma_yte"))
+defect("discharge_patient_differs", "papers")(
+    paper("XML7", "MA_YTE", lambda e, s: "KHAC-0001", "ma_yte")
+)
 defect("discharge_paper_dated_otherwise", "papers")(
     paper("XML7", "NGAY_CT", lambda e, s: day(e.left + timedelta(days=5)), "ngay_ct")
 )
 defect("summary_result_differs", "papers")(
     paper("XML8", "KET_QUA_DTRI", lambda e, s: "4" if e.summary["KET_QUA_DTRI"] != "4" else "1")
 )
-defect("summary_dates_differ", "papers")(paper("XML8", "NGAY_RA", lambda e, s: moment(e.left - timedelta(days=1))))
+defect("summary_dates_differ", "papers")(
+    paper("XML8", "NGAY_RA", lambda e, s: moment(e.left - timedelta(days=1)))
+)
 defect("summary_empty", "papers")(paper("XML8", "QT_BENHLY", blank))
 defect("leave_days_mismatch", "papers")(
     paper("XML11", "SO_NGAY_NGHI", lambda e, s: str(int(e.tables["XML11"][0]["SO_NGAY_NGHI"]) + 3), "so_ngay_nghi", "tu_ngay",
           "den_ngay")
 )  # fmt: skip
 defect("leave_before_visit", "papers")(
-    paper("XML11", "TU_NGAY", lambda e, s: day(e.came - timedelta(days=30)), "tu_ngay", "so_ngay_nghi")
+    paper(
+        "XML11", "TU_NGAY", lambda e, s: day(e.came - timedelta(days=30)), "tu_ngay", "so_ngay_nghi"
+    )
 )
 defect("leave_number_of_other", "papers")(paper("XML11", "MA_BHXH", lambda e, s: "1234567890"))
 defect("birth_weight_in_kg", "papers")(
-    paper("XML9", "CAN_NANG_CON", lambda e, s: f"{int(e.tables['XML9'][0]['CAN_NANG_CON']) / 1000:.1f}")
+    paper(
+        "XML9",
+        "CAN_NANG_CON",
+        lambda e, s: f"{int(e.tables['XML9'][0]['CAN_NANG_CON']) / 1000:.1f}",
+    )
 )
 defect("mother_aged_8", "papers")(
-    paper("XML9", "NGAYSINH_NND", lambda e, s: f"{e.came.year - 8}0514", "ngaysinh_nnd", "ngay_sinh_con")
+    paper(
+        "XML9",
+        "NGAYSINH_NND",
+        lambda e, s: f"{e.came.year - 8}0514",
+        "ngaysinh_nnd",
+        "ngay_sinh_con",
+    )
 )
 defect("birth_sex_not_in_list", "papers")(paper("XML9", "GIOI_TINH_CON", lambda e, s: "7"))
 defect("birth_mother_id_missing", "papers")(paper("XML9", "SO_CCCD_NND", blank))
@@ -1547,7 +1669,12 @@ def _(e: Encounter, scene: Scene) -> Hit | None:
 # -- other systems ---------------------------------------------------------------------------------
 
 
-def script(tag: str, value: Callable[[Encounter, Scene], str], ask: Callable[[Encounter], bool], *fields: str) -> Plant:
+def script(
+    tag: str,
+    value: Callable[[Encounter, Scene], str],
+    ask: Callable[[Encounter], bool],
+    *fields: str,
+) -> Plant:
     def plant(e: Encounter, scene: Scene) -> Hit | None:
         if e.prescription is None or not ask(e):
             return None
@@ -1559,21 +1686,47 @@ def script(tag: str, value: Callable[[Encounter, Scene], str], ask: Callable[[En
 
 always: Callable[[Encounter], bool] = lambda e: True  # noqa: E731
 defect("prescription_code_malformed", "prescription")(
-    script("ma_don_thuoc", lambda e, s: str(e.prescription["ma_don_thuoc"])[:-3] + s.rng.choice(("-X", "C", "!-C")), always)  # type: ignore[index]
+    script(
+        "ma_don_thuoc",
+        lambda e, s: str(e.prescription["ma_don_thuoc"])[:-3] + s.rng.choice(("-X", "C", "!-C")),
+        always,
+    )  # type: ignore[index]
 )
 defect("prescription_for_120_days", "prescription")(script("so_ngay", lambda e, s: "120", always))
-defect("prescription_without_id", "prescription")(script("so_cccd", blank, lambda e: adult(e) and has_id(e)))
+defect("prescription_without_id", "prescription")(
+    script("so_cccd", blank, lambda e: adult(e) and has_id(e))
+)
 defect("prescription_without_disease", "prescription")(script("ma_benh_chinh", blank, always))
-defect("prescriber_unknown", "prescription")(script("ma_lien_thong", lambda e, s: "khongco01", always))
+defect("prescriber_unknown", "prescription")(
+    script("ma_lien_thong", lambda e, s: "khongco01", always)
+)
 defect("prescription_without_weight", "prescription")(
-    script("can_nang", blank, lambda e: (e.came.date() - e.person.born.date()).days < 70 * 30, "can_nang", "nguoi_giam_ho")
+    script(
+        "can_nang",
+        blank,
+        lambda e: (e.came.date() - e.person.born.date()).days < 70 * 30,
+        "can_nang",
+        "nguoi_giam_ho",
+    )
 )
 defect("prescription_without_address", "prescription")(script("dia_chi", blank, always))
 defect("prescription_of_other_facility_code", "prescription")(
-    script("ma_don_thuoc", lambda e, s: "zz9zz" + str(e.prescription["ma_don_thuoc"])[5:], always, "ma_don_thuoc", "ma_cskcb")  # type: ignore[index]
+    script(
+        "ma_don_thuoc",
+        lambda e, s: "zz9zz" + str(e.prescription["ma_don_thuoc"])[5:],
+        always,
+        "ma_don_thuoc",
+        "ma_cskcb",
+    )  # type: ignore[index]
 )
 defect("prescription_sent_days_later", "prescription")(
-    script("ngay_gui", lambda e, s: f"{e.left - timedelta(days=4):%Y-%m-%dT%H:%M:%S}", always, "ngay_gui", "ngay_ke")
+    script(
+        "ngay_gui",
+        lambda e, s: f"{e.left - timedelta(days=4):%Y-%m-%dT%H:%M:%S}",
+        always,
+        "ngay_gui",
+        "ngay_ke",
+    )
 )
 
 
@@ -1606,10 +1759,20 @@ def case(tag: str, value: Callable[[Encounter], str], *fields: str) -> Plant:
 
 
 defect("case_reported_before_onset", "extracts")(
-    case("ngay_bao_cao", lambda e: f"{e.came - timedelta(days=6):%d/%m/%Y %H:%M}", "ngay_bao_cao", "ngay_khoi_phat")
+    case(
+        "ngay_bao_cao",
+        lambda e: f"{e.came - timedelta(days=6):%d/%m/%Y %H:%M}",
+        "ngay_bao_cao",
+        "ngay_khoi_phat",
+    )
 )
 defect("case_onset_after_admission", "extracts")(
-    case("ngay_khoi_phat", lambda e: f"{e.came + timedelta(days=1):%d/%m/%Y}", "ngay_khoi_phat", "ngay_nhap_vien")
+    case(
+        "ngay_khoi_phat",
+        lambda e: f"{e.came + timedelta(days=1):%d/%m/%Y}",
+        "ngay_khoi_phat",
+        "ngay_nhap_vien",
+    )
 )
 defect("case_disease_invalid", "extracts")(case("ma_benh_chinh", lambda e: "SXH"))
 defect("case_group_not_in_list", "extracts")(case("nhom", lambda e: "K"))
@@ -1637,7 +1800,9 @@ defect("death_cause_r99", "extracts")(dead("nguyen_nhan_goc", lambda e: "R99"))
 defect("death_cause_missing", "extracts")(dead("nguyen_nhan_goc", lambda e: ""))
 defect("death_time_missing", "extracts")(dead("thoi_diem_tu_vong", lambda e: ""))
 defect("death_cause_invalid", "extracts")(dead("nguyen_nhan_goc", lambda e: "TBMN"))
-defect("death_in_future", "extracts")(dead("thoi_diem_tu_vong", lambda e: f"{e.left + timedelta(days=90):%d/%m/%Y 08:00}"))
+defect("death_in_future", "extracts")(
+    dead("thoi_diem_tu_vong", lambda e: f"{e.left + timedelta(days=90):%d/%m/%Y 08:00}")
+)
 
 
 # -- two channels ----------------------------------------------------------------------------------
@@ -1715,7 +1880,9 @@ def _(e: Encounter, scene: Scene) -> Hit | None:
     if garbled == name:
         return None
     e.everywhere("HO_TEN", garbled)
-    return Hit("XML1", ("ho_ten",), reasons=("double_utf8", "control", "question_marks"), tables=WHO)
+    return Hit(
+        "XML1", ("ho_ten",), reasons=("double_utf8", "control", "question_marks"), tables=WHO
+    )
 
 
 @defect("name_with_question_marks", "texts")
@@ -1765,7 +1932,9 @@ def _(e: Encounter, scene: Scene) -> Hit | None:
 def _(e: Encounter, scene: Scene) -> Hit | None:
     if e.summary["MA_DOITUONG_KCB"] not in ("2", "9", "1.1"):
         return None
-    e.everywhere("MA_DOITUONG_KCB", {"2": "2.0", "9": "9.0", "1.1": "1,1"}[e.summary["MA_DOITUONG_KCB"]])
+    e.everywhere(
+        "MA_DOITUONG_KCB", {"2": "2.0", "9": "9.0", "1.1": "1,1"}[e.summary["MA_DOITUONG_KCB"]]
+    )
     return Hit("XML1", ("ma_doituong_kcb",), reasons=("spreadsheet",))
 
 
@@ -1797,32 +1966,66 @@ defect("time_written_as_iso", "formats")(
     written("NGAY_VAO", lambda t: f"{t[:4]}-{t[4:6]}-{t[6:8]} {t[8:10]}:{t[10:]}", FORM, tables=())
 )
 defect("time_written_day_first", "formats")(
-    written("NGAY_RA", lambda t: f"{t[6:8]}/{t[4:6]}/{t[:4]} {t[8:10]}:{t[10:]}", (*FORM, "unreadable"), tables=())
+    written(
+        "NGAY_RA",
+        lambda t: f"{t[6:8]}/{t[4:6]}/{t[:4]} {t[8:10]}:{t[10:]}",
+        (*FORM, "unreadable"),
+        tables=(),
+    )
 )
 defect("time_without_hour", "formats")(
     written("NGAY_VAO", lambda t: t[:8], (*FORM, "time_missing", "unreadable"), tables=())
 )
-defect("sex_in_words", "formats")(written("GIOI_TINH", lambda t: {"1": "Nam", "2": "Nữ"}[t], ("sex_word",)))
+defect("sex_in_words", "formats")(
+    written("GIOI_TINH", lambda t: {"1": "Nam", "2": "Nữ"}[t], ("sex_word",))
+)
 defect("card_with_blanks", "formats")(
-    written("MA_THE_BHYT", lambda t: f"{t[:2].lower()} {t[2]} {t[3:5]} {t[5:]}", ("card_form",), one_card)
+    written(
+        "MA_THE_BHYT",
+        lambda t: f"{t[:2].lower()} {t[2]} {t[3:5]} {t[5:]}",
+        ("card_form",),
+        one_card,
+    )
 )
 defect("disease_code_without_dot", "formats")(
-    written("MA_BENH_CHINH", lambda t: t.replace(".", "").lower(), ("icd_form",), lambda e: "." in e.summary["MA_BENH_CHINH"])
+    written(
+        "MA_BENH_CHINH",
+        lambda t: t.replace(".", "").lower(),
+        ("icd_form",),
+        lambda e: "." in e.summary["MA_BENH_CHINH"],
+    )
 )
-defect("phone_with_country_code", "formats")(written("DIEN_THOAI", lambda t: "+84 " + t[1:4] + "." + t[4:], ("phone_form",)))
+defect("phone_with_country_code", "formats")(
+    written("DIEN_THOAI", lambda t: "+84 " + t[1:4] + "." + t[4:], ("phone_form",))
+)
 defect("id_in_scientific_notation", "formats")(
     written("SO_CCCD", lambda t: f"{int(t):.5E}", ("unreadable", "identifier_form"), has_id)
 )
-defect("id_with_spreadsheet_mark", "formats")(written("SO_CCCD", lambda t: "'" + t, ("identifier_form", "excel_prefix"), has_id))
-defect("kind_of_visit_zero_lost", "formats")(written("MA_LOAI_KCB", lambda t: t.lstrip("0"), ("spreadsheet",), tables=("XML8",)))
-defect("ethnic_group_zero_lost", "formats")(written("MA_DANTOC", lambda t: t.lstrip("0"), ("spreadsheet",), tables=("XML13",)))
+defect("id_with_spreadsheet_mark", "formats")(
+    written("SO_CCCD", lambda t: "'" + t, ("identifier_form", "excel_prefix"), has_id)
+)
+defect("kind_of_visit_zero_lost", "formats")(
+    written("MA_LOAI_KCB", lambda t: t.lstrip("0"), ("spreadsheet",), tables=("XML8",))
+)
+defect("ethnic_group_zero_lost", "formats")(
+    written("MA_DANTOC", lambda t: t.lstrip("0"), ("spreadsheet",), tables=("XML13",))
+)
 defect("commune_zero_lost", "formats")(
     written("MAXA_CU_TRU", lambda t: t.lstrip("0"), ("spreadsheet", "zero_padded", "place_form"))
 )
-defect("total_no_number", "formats")(written("T_BNTT", lambda t: "không", ("unreadable",), tables=()))
-defect("days_no_number", "formats")(written("SO_NGAY_DTRI", lambda t: "hai", ("unreadable",), tables=()))
+defect("total_no_number", "formats")(
+    written("T_BNTT", lambda t: "không", ("unreadable",), tables=())
+)
+defect("days_no_number", "formats")(
+    written("SO_NGAY_DTRI", lambda t: "hai", ("unreadable",), tables=())
+)
 defect("card_date_impossible", "formats")(
-    written("GT_THE_DEN", lambda t: t[:4] + "1131", ("unreadable",), lambda e: one_card(e) and bool(e.summary["GT_THE_DEN"]))
+    written(
+        "GT_THE_DEN",
+        lambda t: t[:4] + "1131",
+        ("unreadable",),
+        lambda e: one_card(e) and bool(e.summary["GT_THE_DEN"]),
+    )
 )
 
 
@@ -1841,12 +2044,28 @@ def left_blank(table: str) -> Plant:
             return None
         tag = scene.rng.choice([t for t in EXPECTED[table] if row.get(t)])
         row[tag] = ""
-        return Hit(table, (tag.lower(),), line=row["STT"] if table in ("XML2", "XML3", "XML4", "XML5") else "")
+        return Hit(
+            table,
+            (tag.lower(),),
+            line=row["STT"] if table in ("XML2", "XML3", "XML4", "XML5") else "",
+        )
 
     return plant
 
 
-for _table in ("XML1", "XML2", "XML3", "XML4", "XML5", "XML7", "XML8", "XML9", "XML11", "XML13", "XML14"):
+for _table in (
+    "XML1",
+    "XML2",
+    "XML3",
+    "XML4",
+    "XML5",
+    "XML7",
+    "XML8",
+    "XML9",
+    "XML11",
+    "XML13",
+    "XML14",
+):
     for _again in "abc" if _table in ("XML1", "XML2", "XML3", "XML9", "XML13") else "a":
         defect(f"expected_blank_{_table.lower()}{_again}", "blanks")(left_blank(_table))
 
@@ -1876,7 +2095,11 @@ for _table, _tag, _value in (
 
 
 def partner(e: Encounter, scene: Scene, ask: Callable[[Encounter], bool]) -> Encounter | None:
-    found = [o for o in scene.encounters if o is not e and not o.touched and o.person is not e.person and ask(o)]
+    found = [
+        o
+        for o in scene.encounters
+        if o is not e and not o.touched and o.person is not e.person and ask(o)
+    ]
     return scene.rng.choice(found) if found else None
 
 
@@ -1884,7 +2107,15 @@ def partner(e: Encounter, scene: Scene, ask: Callable[[Encounter], bool]) -> Enc
 def _(e: Encounter, scene: Scene) -> Hit | None:
     if not has_id(e) or not adult(e):
         return None
-    other = partner(e, scene, lambda o: has_id(o) and o.person.sex == e.person.sex and abs(o.person.born.year - e.person.born.year) > 4)
+    other = partner(
+        e,
+        scene,
+        lambda o: (
+            has_id(o)
+            and o.person.sex == e.person.sex
+            and abs(o.person.born.year - e.person.born.year) > 4
+        ),
+    )
     if other is None:
         return None
     other.touched = True
@@ -1947,7 +2178,9 @@ def _(e: Encounter, scene: Scene) -> Hit | None:
     if "XML11" not in e.tables or e.left.date() >= scene.night or not has_id(e):
         return None
     place = scene.rng.choice([f for f in world.SENDERS if f is not e.facility])
-    second = scene.clinic.outpatient(place, e.left.date() + timedelta(days=1), e.person, entitlement="3.3")
+    second = scene.clinic.outpatient(
+        place, e.left.date() + timedelta(days=1), e.person, entitlement="3.3"
+    )
     if "XML11" not in second.tables:
         scene.clinic.sick_leave(second, scene.clinic.doctor(place), 4)
     row = e.tables["XML11"][0]
@@ -1964,7 +2197,9 @@ def _(e: Encounter, scene: Scene) -> Hit | None:
     other = next((o for o in scene.encounters if o.person is e.person and o is not e), None)
     if other is None or other.touched:
         return None
-    stranger = scene.clinic.people.draw(facility=e.facility, ages=(30, 60), sex="2" if e.person.sex == "1" else "1", insured=False)
+    stranger = scene.clinic.people.draw(
+        facility=e.facility, ages=(30, 60), sex="2" if e.person.sex == "1" else "1", insured=False
+    )
     for tag, value in (("HO_TEN", stranger.name.upper()), ("SO_CCCD", stranger.citizen_id), ("GIOI_TINH", stranger.sex),
                        ("NGAY_SINH", stranger.birth_text()), ("MA_BENH_CHINH", "J18.9"), ("MA_BENH_KT", "")):  # fmt: skip
         e.everywhere(tag, value)
@@ -1973,7 +2208,11 @@ def _(e: Encounter, scene: Scene) -> Hit | None:
 
 @defect("appointment_entitlement_without_paper", "conflicts")
 def _(e: Encounter, scene: Scene) -> Hit | None:
-    if e.kind != "01" or not e.insured or e.summary["MA_DOITUONG_KCB"] not in ("1.1", "3.3", "1.12"):
+    if (
+        e.kind != "01"
+        or not e.insured
+        or e.summary["MA_DOITUONG_KCB"] not in ("1.1", "3.3", "1.12")
+    ):
         return None
     e.everywhere("MA_DOITUONG_KCB", "1.5")
     return Hit("XML1", ("ma_doituong_kcb", "referral_reexam.appointment"))
@@ -2001,12 +2240,18 @@ def resum(e: Encounter) -> None:
     for total, part in (("T_TONGCHI_BV", "THANH_TIEN_BV"), ("T_TONGCHI_BH", "THANH_TIEN_BH"), ("T_BNTT", "T_BNTT"),
                         ("T_BNCCT", "T_BNCCT"), ("T_BHTT", "T_BHTT"), ("T_NGUONKHAC", "T_NGUONKHAC"), ("T_BHTT_GDV", "T_BHTT")):  # fmt: skip
         e.summary[total] = money(sum((read(r[part]) for r in lines), Decimal(0)))
-    e.summary["T_THUOC"] = money(sum((read(r["THANH_TIEN_BV"]) for r in e.tables.get("XML2", [])), Decimal(0)))
+    e.summary["T_THUOC"] = money(
+        sum((read(r["THANH_TIEN_BV"]) for r in e.tables.get("XML2", [])), Decimal(0))
+    )
 
 
 @defect("copayment_below_the_threshold", "money")
 def _(e: Encounter, scene: Scene) -> Hit | None:
-    if not one_card(e) or e.summary["MA_DOITUONG_KCB"] not in ("1.1", "1.2") or e.summary["MA_THE_BHYT"][2] != "4":
+    if (
+        not one_card(e)
+        or e.summary["MA_DOITUONG_KCB"] not in ("1.1", "1.2")
+        or e.summary["MA_THE_BHYT"][2] != "4"
+    ):
         return None
     if not 0 < read(e.summary["T_TONGCHI_BH"]) < 340_000:
         return None
@@ -2023,7 +2268,10 @@ def _(e: Encounter, scene: Scene) -> Hit | None:
     row = some_line(e, scene, "XML2", inside)
     if row is None:
         return None
-    row |= {t: "0.00" for t in ("DON_GIA", "THANH_TIEN_BV", "THANH_TIEN_BH", "T_BHTT", "T_BNCCT", "T_BNTT")}
+    row |= {
+        t: "0.00"
+        for t in ("DON_GIA", "THANH_TIEN_BV", "THANH_TIEN_BH", "T_BHTT", "T_BNCCT", "T_BNTT")
+    }
     resum(e)
     return line_hit("XML2", row, "don_gia")
 
@@ -2043,14 +2291,21 @@ def _(e: Encounter, scene: Scene) -> Hit | None:
         return None
     bh = read(row["THANH_TIEN_BV"])
     fund = (bh * read(row["MUC_HUONG"]) / 100).quantize(Decimal("0.01"))
-    row |= {"THANH_TIEN_BH": money(bh), "T_BHTT": money(fund), "T_BNCCT": money(bh - fund), "T_BNTT": "0.00"}
+    row |= {
+        "THANH_TIEN_BH": money(bh),
+        "T_BHTT": money(fund),
+        "T_BNCCT": money(bh - fund),
+        "T_BNTT": "0.00",
+    }
     resum(e)
     return line_hit("XML3", row, "thanh_tien_bh", "t_trantt")
 
 
 @defect("service_ratio_unusual", "money")
 def _(e: Encounter, scene: Scene) -> Hit | None:
-    row = some_line(e, scene, "XML3", lambda r: r["MA_NHOM"] == "13" and inside(r) and r["TYLE_TT_DV"] == "100")
+    row = some_line(
+        e, scene, "XML3", lambda r: r["MA_NHOM"] == "13" and inside(r) and r["TYLE_TT_DV"] == "100"
+    )
     if row is None:
         return None
     bv = (read(row["DON_GIA_BV"]) * Decimal("0.45")).quantize(Decimal("0.01"))
@@ -2064,7 +2319,9 @@ def _(e: Encounter, scene: Scene) -> Hit | None:
 # -- more of papers, dates and extracts --------------------------------------------------------------
 
 
-def field_of(tag: str, value: Callable[[Encounter], str], ask: Callable[[Encounter], bool] = lambda e: True) -> Plant:
+def field_of(
+    tag: str, value: Callable[[Encounter], str], ask: Callable[[Encounter], bool] = lambda e: True
+) -> Plant:
     def plant(e: Encounter, scene: Scene) -> Hit | None:
         if not ask(e):
             return None
@@ -2074,22 +2331,38 @@ def field_of(tag: str, value: Callable[[Encounter], str], ask: Callable[[Encount
     return plant
 
 
-defect("exemption_of_other_year", "visit")(field_of("NGAY_MIEN_CCT", lambda e: f"{e.left.year - 2}0301", lambda e: e.insured))
-defect("five_years_far_ahead", "visit")(field_of("NAM_NAM_LIEN_TUC", lambda e: f"{e.left.year + 14}0101", lambda e: e.insured))
+defect("exemption_of_other_year", "visit")(
+    field_of("NGAY_MIEN_CCT", lambda e: f"{e.left.year - 2}0301", lambda e: e.insured)
+)
+defect("five_years_far_ahead", "visit")(
+    field_of("NAM_NAM_LIEN_TUC", lambda e: f"{e.left.year + 14}0101", lambda e: e.insured)
+)
 defect("procedure_code_malformed", "visit")(field_of("MA_PTTT_QT", lambda e: "PT-01"))
-defect("birth_weights_in_kg", "visit")(field_of("CAN_NANG_CON", lambda e: "3.2", lambda e: "XML9" in e.tables))
-defect("paid_in_the_future", "visit")(field_of("NGAY_TTOAN", lambda e: moment(e.left + timedelta(days=60))))
+defect("birth_weights_in_kg", "visit")(
+    field_of("CAN_NANG_CON", lambda e: "3.2", lambda e: "XML9" in e.tables)
+)
+defect("paid_in_the_future", "visit")(
+    field_of("NGAY_TTOAN", lambda e: moment(e.left + timedelta(days=60)))
+)
 defect("paper_of_pregnancy_ended_incomplete", "papers")(paper("XML7", "MA_DINH_CHI_THAI", lambda e, s: "1", "ma_dinh_chi_thai",
                                                               "nguyennhan_dinhchi", "tuoi_thai"))  # fmt: skip
 defect("appointment_not_in_summary", "papers")(
-    paper("XML14", "NGAY_HEN_KL", lambda e, s: day(e.left + timedelta(days=41)), "ngay_hen_kl", "ngay_tai_kham")
+    paper(
+        "XML14",
+        "NGAY_HEN_KL",
+        lambda e, s: day(e.left + timedelta(days=41)),
+        "ngay_hen_kl",
+        "ngay_tai_kham",
+    )
 )
 defect("referral_loose", "papers")(paper("XML13", "MA_LOAI_RV", lambda e, s: "1"))
 defect("tuberculosis_dates_reversed", "papers")(
     paper("XML15", "NGAYBD_DTRI_LAO", lambda e, s: e.tables["XML15"][0].update(NGAYKT_DTRI_LAO="20200101") or day(e.came),  # type: ignore[func-returns-value]
           "ngaybd_dtri_lao", "ngaykt_dtri_lao")
 )  # fmt: skip
-defect("hiv_treated_before_known", "papers")(paper("XML6", "BDDT_ARV", lambda e, s: "20100101", "bddt_arv", "ngaykd_hiv"))
+defect("hiv_treated_before_known", "papers")(
+    paper("XML6", "BDDT_ARV", lambda e, s: "20100101", "bddt_arv", "ngaykd_hiv")
+)
 defect("hiv_result_not_in_list", "papers")(paper("XML6", "KQ_XNTL_VR", lambda e, s: "8"))
 
 
@@ -2130,12 +2403,29 @@ def _(e: Encounter, scene: Scene) -> Hit | None:
 
 
 defect("prescription_in_future", "prescription")(
-    script("ngay_ke", lambda e, s: f"{e.left + timedelta(days=40):%Y-%m-%dT08:00:00}", always, "ngay_ke", "ngay_gui")
+    script(
+        "ngay_ke",
+        lambda e, s: f"{e.left + timedelta(days=40):%Y-%m-%dT08:00:00}",
+        always,
+        "ngay_ke",
+        "ngay_gui",
+    )
 )
-defect("prescription_sex_not_in_list", "prescription")(script("gioi_tinh", lambda e, s: "6", always))
-defect("prescription_state_not_in_list", "prescription")(script("trang_thai", lambda e, s: "xyz", always))
+defect("prescription_sex_not_in_list", "prescription")(
+    script("gioi_tinh", lambda e, s: "6", always)
+)
+defect("prescription_state_not_in_list", "prescription")(
+    script("trang_thai", lambda e, s: "xyz", always)
+)
 defect("death_sex_not_in_list", "extracts")(dead("gioi_tinh", lambda e: "4"))
-defect("death_of_the_unborn", "extracts")(dead("ngay_sinh", lambda e: f"{e.left + timedelta(days=9):%d/%m/%Y}", "ngay_sinh", "thoi_diem_tu_vong"))
+defect("death_of_the_unborn", "extracts")(
+    dead(
+        "ngay_sinh",
+        lambda e: f"{e.left + timedelta(days=9):%d/%m/%Y}",
+        "ngay_sinh",
+        "thoi_diem_tu_vong",
+    )
+)
 defect("death_number_missing", "extracts")(dead("ho_ten", lambda e: ""))
 defect("case_onset_missing", "extracts")(case("ngay_khoi_phat", lambda e: ""))
 defect("case_commune_unknown", "extracts")(case("maxa_cu_tru", lambda e: "99999"))

@@ -71,7 +71,9 @@ def plant(inbox: Path, seed: int, encounters: int, defects: float) -> Key:
     hits = spoil(made, scene, round(encounters * defects))
     everyone = made + scene.added
     place = Inbox(inbox)
-    write.registers(place, min(sent_first(everyone), night - timedelta(days=DAYS)) - timedelta(days=1))
+    write.registers(
+        place, min(sent_first(everyone), night - timedelta(days=DAYS)) - timedelta(days=1)
+    )
     doses, dose_hits, clean_doses = vaccinate(clinic, night, max(12, encounters // 12))
     files = write.visits(place, everyone)
     extract_files = write.extracts(place, everyone, doses)
@@ -87,9 +89,17 @@ def plant(inbox: Path, seed: int, encounters: int, defects: float) -> Key:
     key.planted += spoil_files(place, clinic, night, files)
     key.clean = {e.key for e in everyone if not e.touched}
     key.clean_extracts = {
-        "eprescription.prescription": {str(e.prescription["ma_don_thuoc"]) for e in everyone if e.prescription and not e.touched},
+        "eprescription.prescription": {
+            str(e.prescription["ma_don_thuoc"])
+            for e in everyone
+            if e.prescription and not e.touched
+        },
         "immunization.dose": clean_doses,
-        "births_deaths.death": {f"{e.death['so_giay_bao_tu']}|{e.facility.code}" for e in everyone if e.death and not e.touched},
+        "births_deaths.death": {
+            f"{e.death['so_giay_bao_tu']}|{e.facility.code}"
+            for e in everyone
+            if e.death and not e.touched
+        },
         "prevention.case": {e.case["ma_ca"] for e in everyone if e.case and not e.touched},
     }
     return key
@@ -177,7 +187,10 @@ def again(clinic: Clinic, place: world.Facility, on: date) -> list[Encounter]:
     if not first.person.citizen_id or first.left.date() != on - timedelta(days=2):
         return [first]
     first.tables.pop("XML11", None)
-    return [first, clinic.outpatient(place, on, first.person, entitlement=first.summary["MA_DOITUONG_KCB"])]
+    return [
+        first,
+        clinic.outpatient(place, on, first.person, entitlement=first.summary["MA_DOITUONG_KCB"]),
+    ]
 
 
 def spoil(made: list[Encounter], scene: Scene, count: int) -> list[tuple[Encounter, str, Hit]]:
@@ -220,7 +233,12 @@ def spread(encounters: list[Encounter], keys: set[str]) -> None:
 
 
 def answer(
-    number: str, e: Encounter, kind: str, hit: Hit, files: dict[tuple[str, str], str], extracts: dict[str, str]
+    number: str,
+    e: Encounter,
+    kind: str,
+    hit: Hit,
+    files: dict[tuple[str, str], str],
+    extracts: dict[str, str],
 ) -> Planted:
     family = MENU[kind][0]
     level = "line" if hit.line else "record"
@@ -290,7 +308,12 @@ def early_dose(rows: list[Row], born: date) -> DoseHit:
 def double_dose(rows: list[Row], born: date) -> DoseHit:
     again = rows[0] | {"ma_mui_tiem": rows[0]["ma_mui_tiem"] + "L"}
     rows.append(again)
-    return "dose_twice", again["ma_mui_tiem"], ("ma_vac_xin", "ngay_tiem"), (rows[0]["ma_mui_tiem"],)
+    return (
+        "dose_twice",
+        again["ma_mui_tiem"],
+        ("ma_vac_xin", "ngay_tiem"),
+        (rows[0]["ma_mui_tiem"],),
+    )
 
 
 def unknown_vaccine(rows: list[Row], born: date) -> DoseHit:
@@ -312,15 +335,24 @@ def series_reversed(rows: list[Row], born: date) -> DoseHit | None:
     if len(rows) < 2:
         return None
     rows[0]["ngay_tiem"], rows[1]["ngay_tiem"] = rows[1]["ngay_tiem"], rows[0]["ngay_tiem"]
-    return "doses_out_of_order", rows[1]["ma_mui_tiem"], ("ngay_tiem", "mui_thu"), (rows[0]["ma_mui_tiem"],)
+    return (
+        "doses_out_of_order",
+        rows[1]["ma_mui_tiem"],
+        ("ngay_tiem", "mui_thu"),
+        (rows[0]["ma_mui_tiem"],),
+    )
 
 
-def spoil_files(place: Inbox, clinic: Clinic, night: date, files: dict[tuple[str, str], str]) -> list[Planted]:
+def spoil_files(
+    place: Inbox, clinic: Clinic, night: date, files: dict[tuple[str, str], str]
+) -> list[Planted]:
     """Mistakes of whole files and envelopes, with visits of their own."""
     here, there = world.SENDERS[0], world.SENDERS[4]
     found: list[Planted] = []
 
-    def enter(kind: str, file: str, fields: tuple[str, ...], record: str = "", level: str = "file") -> None:
+    def enter(
+        kind: str, file: str, fields: tuple[str, ...], record: str = "", level: str = "file"
+    ) -> None:
         found.append(Planted(f"F{len(found) + 1:04d}", kind, "files", ("file",), file, here.code, record or file, "envelope",
                              fields, level))  # fmt: skip
 
@@ -328,9 +360,17 @@ def spoil_files(place: Inbox, clinic: Clinic, night: date, files: dict[tuple[str
         some = [clinic.outpatient(here, night - timedelta(days=1)) for _ in range(count)]
         return [(e, write.unit_of(e, "coordination")) for e in some]
 
-    sent = min(name for name in files.values() if f"/{here.code}/" in name and name.startswith((night - timedelta(days=1)).isoformat()))
+    sent = min(
+        name
+        for name in files.values()
+        if f"/{here.code}/" in name and name.startswith((night - timedelta(days=1)).isoformat())
+    )
     content = (place.root / sent).read_bytes()
-    enter("file_sent_again", place.put(night, here.code, "gui_lai_dieuphoi.xml", content), ("DUPLICATE",))
+    enter(
+        "file_sent_again",
+        place.put(night, here.code, "gui_lai_dieuphoi.xml", content),
+        ("DUPLICATE",),
+    )
     three = [u for _, u in units(3)]
     enter("count_of_records_wrong", place.put(night, here.code, "dieuphoi_sai_so.xml", write.envelope(here.code, night, three, said=5)),
           ("COUNT_MISMATCH",))  # fmt: skip
@@ -338,13 +378,22 @@ def spoil_files(place: Inbox, clinic: Clinic, night: date, files: dict[tuple[str
     enter("envelope_of_other_facility", place.put(night, here.code, "dieuphoi_khac.xml", write.envelope(there.code, night, one)),
           ("WRONG_FACILITY",))  # fmt: skip
     whole = write.envelope(here.code, night, [u for _, u in units(2)])
-    enter("file_cut_off", place.put(night, here.code, "dieuphoi_dut.xml", whole[: len(whole) * 2 // 3]), ("XML_SYNTAX",))
-    enter("file_empty", place.put(night, here.code, "dieuphoi_rong.xml", b""), ("EMPTY", "XML_EMPTY"))
+    enter(
+        "file_cut_off",
+        place.put(night, here.code, "dieuphoi_dut.xml", whole[: len(whole) * 2 // 3]),
+        ("XML_SYNTAX",),
+    )
+    enter(
+        "file_empty", place.put(night, here.code, "dieuphoi_rong.xml", b""), ("EMPTY", "XML_EMPTY")
+    )
     enter("file_of_other_kind", place.put(night, here.code, "dieuphoi_excel.xml", b"PK\x03\x04" + b"\0" * 200),
           ("XML_SYNTAX", "XML_ENCODING", "ENV_ROOT", "ARC_CORRUPT"))  # fmt: skip
     ((e, unit),) = units(1)
     table, text = unit[0]
-    foreign = [(table, text.replace(f"<MA_CSKCB>{here.code}<", f"<MA_CSKCB>{there.code}<")), *unit[1:]]
+    foreign = [
+        (table, text.replace(f"<MA_CSKCB>{here.code}<", f"<MA_CSKCB>{there.code}<")),
+        *unit[1:],
+    ]
     enter("visit_of_other_facility", place.put(night, here.code, "dieuphoi_la.xml", write.envelope(here.code, night, [foreign])),
           ("WRONG_FACILITY", "ENV-011"), e.key)  # fmt: skip
     ((e, unit),) = units(1)
@@ -352,7 +401,12 @@ def spoil_files(place: Inbox, clinic: Clinic, night: date, files: dict[tuple[str
           ("PART_TWICE",), e.key)  # fmt: skip
     ((e, unit),) = units(1)
     content = write.envelope(here.code, night, [[*unit, ("XML99", "<X/>")]])
-    enter("table_unknown", place.put(night, here.code, "dieuphoi_xml99.xml", content), ("PART_UNKNOWN",), e.key)
+    enter(
+        "table_unknown",
+        place.put(night, here.code, "dieuphoi_xml99.xml", content),
+        ("PART_UNKNOWN",),
+        e.key,
+    )
     ((e, unit),) = units(1)
     content = write.envelope(here.code, night, [unit[1:]])
     enter("summary_missing", place.put(night, here.code, "dieuphoi_thieu_xml1.xml", content),
@@ -360,6 +414,15 @@ def spoil_files(place: Inbox, clinic: Clinic, night: date, files: dict[tuple[str
     ((e, unit),) = units(1)
     content = write.envelope(here.code, night, [unit])
     start = content.rindex(b"<NOIDUNGFILE>") + 13
-    broken = content[:start] + b"@@@khong-phai-base64@@@" + content[content.index(b"</NOIDUNGFILE>", start) :]
-    enter("part_not_base64", place.put(night, here.code, "dieuphoi_hong.xml", broken), ("PART_UNREADABLE", "PART_BASE64"), e.key)
+    broken = (
+        content[:start]
+        + b"@@@khong-phai-base64@@@"
+        + content[content.index(b"</NOIDUNGFILE>", start) :]
+    )
+    enter(
+        "part_not_base64",
+        place.put(night, here.code, "dieuphoi_hong.xml", broken),
+        ("PART_UNREADABLE", "PART_BASE64"),
+        e.key,
+    )
     return found

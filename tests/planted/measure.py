@@ -88,7 +88,10 @@ def measure(project: Project, key: Key, inbox: Path, out: Path) -> Measured:
     results = out / "state/results"
     findings = pl.read_parquet(results / "checks.findings.parquet")
     units = parts(out, "units/units/*.parquet")
-    unit_key = {(f, u): f"{c}|{m}" for f, u, c, m in units.select("_file", "_unit", "facility", "ma_lk").iter_rows()}
+    unit_key = {
+        (f, u): f"{c}|{m}"
+        for f, u, c, m in units.select("_file", "_unit", "facility", "ma_lk").iter_rows()
+    }
     lines = line_numbers(out)
     named = {k: {word(f) for f in check.fields} for k, check in compiled(project).items()}
     for rule in project.rules:
@@ -97,20 +100,34 @@ def measure(project: Project, key: Key, inbox: Path, out: Path) -> Measured:
             named[rule.id, rule.table] |= {other, XML_OF.get(other, other)}
 
     # record → table → [(rule, fields, line)]
-    said: dict[str, dict[str, list[tuple[str, set[str], str]]]] = defaultdict(lambda: defaultdict(list))
-    for table, file, row, record, rule in findings.select("table_id", "_file", "_row", "_key", "rule").iter_rows():
-        said[record][table].append((rule, named.get((rule, table), set()), lines.get((table, file, row), "")))
-    changed: dict[str, dict[str, list[tuple[str, set[str], str]]]] = defaultdict(lambda: defaultdict(list))
-    rows, record_of = row_units(out), extract_keys(project, out)
-    for file, table, row, name, reason in parts(out, "changes/changes/*.parquet").select(
-        "_file", "table_id", "_row", "field", "reason"
+    said: dict[str, dict[str, list[tuple[str, set[str], str]]]] = defaultdict(
+        lambda: defaultdict(list)
+    )
+    for table, file, row, record, rule in findings.select(
+        "table_id", "_file", "_row", "_key", "rule"
     ).iter_rows():
-        place = record_of.get((table, file, row)) or unit_key.get((file, rows.get((table, file, row), -1)), "")
+        said[record][table].append(
+            (rule, named.get((rule, table), set()), lines.get((table, file, row), ""))
+        )
+    changed: dict[str, dict[str, list[tuple[str, set[str], str]]]] = defaultdict(
+        lambda: defaultdict(list)
+    )
+    rows, record_of = row_units(out), extract_keys(project, out)
+    for file, table, row, name, reason in (
+        parts(out, "changes/changes/*.parquet")
+        .select("_file", "table_id", "_row", "field", "reason")
+        .iter_rows()
+    ):
+        place = record_of.get((table, file, row)) or unit_key.get(
+            (file, rows.get((table, file, row), -1)), ""
+        )
         if place:
             changed[place][table].append((reason, {word(name)}, lines.get((table, file, row), "")))
     states = {
         f"{f}|{m}": (state, set(differing))
-        for f, m, state, differing in pl.read_parquet(results / "recon.channel_visits.parquet").iter_rows()
+        for f, m, state, differing in pl.read_parquet(
+            results / "recon.channel_visits.parquet"
+        ).iter_rows()
     }
     files = file_states(out)
     rejected = parts(out, "rejects/rejects/*.parquet")
@@ -121,7 +138,10 @@ def measure(project: Project, key: Key, inbox: Path, out: Path) -> Measured:
         else:
             result.missed.append(one)
             about = [r for t in said.get(one.record, {}).values() for r, _, _ in t]
-            result.near[one.id] = {*about, *(f"change:{r}" for t in changed.get(one.record, {}).values() for r, _, _ in t)}
+            result.near[one.id] = {
+                *about,
+                *(f"change:{r}" for t in changed.get(one.record, {}).values() for r, _, _ in t),
+            }
     alarms(key, findings, result)
     seen = set(unit_key.values())
     result.lost = sorted(record for record in key.clean if record not in seen)
@@ -131,7 +151,10 @@ def measure(project: Project, key: Key, inbox: Path, out: Path) -> Measured:
 def line_numbers(out: Path) -> dict[tuple[str, str, int], str]:
     """(table, file, row) → STT as sent, for tables of lines."""
     found = {}
-    for table in (*(t for x in ("XML2", "XML3", "XML4", "XML5") for t in BY_CHANNEL[x]), "eprescription.line"):
+    for table in (
+        *(t for x in ("XML2", "XML3", "XML4", "XML5") for t in BY_CHANNEL[x]),
+        "eprescription.line",
+    ):
         frame = parts(out, f"standard/{table}/*.parquet")
         if not frame.is_empty():
             for file, row, number in frame.select("_file", "_row", "stt").iter_rows():
@@ -152,7 +175,13 @@ def row_units(out: Path) -> dict[tuple[str, str, int], int]:
 def extract_keys(project: Project, out: Path) -> dict[tuple[str, str, int], str]:
     """(table, file, row) of an extract → the record's key."""
     found = {}
-    for table in ("eprescription.prescription", "eprescription.line", "immunization.dose", "births_deaths.death", "prevention.case"):
+    for table in (
+        "eprescription.prescription",
+        "eprescription.line",
+        "immunization.dose",
+        "births_deaths.death",
+        "prevention.case",
+    ):
         frame = parts(out, f"standard/{table}/*.parquet")
         if not frame.is_empty():
             key = project.tables[table].key
@@ -165,7 +194,9 @@ def file_states(out: Path) -> dict[str, set[str]]:
     """Path of an offered file → every state, code and note the ledger has of it."""
     found: dict[str, set[str]] = defaultdict(set)
     with sqlite3.connect(out / "state/ledger.sqlite") as con:
-        for night, path, state, code in con.execute("SELECT night, path, state, coalesce(code, '') FROM offers"):
+        for night, path, state, code in con.execute(
+            "SELECT night, path, state, coalesce(code, '') FROM offers"
+        ):
             found[f"{night}/{path}"] |= {state, code}
         for night, path, state, code, notes in con.execute(
             "SELECT o.night, o.path, f.state, coalesce(f.code, ''), f.notes FROM files f JOIN offers o USING (offer)"
@@ -188,16 +219,25 @@ def judge(
             names |= set(rejected["code"].to_list())
         return (codes | names) & set(one.fields)
     if one.channels == ("exchange",):
-        return exchange(one, said) | {f"change:{r}" for r in exchange(one, changed) if r_fits(r, (*one.reasons, "unreadable"))}
+        return exchange(one, said) | {
+            f"change:{r}" for r in exchange(one, changed) if r_fits(r, (*one.reasons, "unreadable"))
+        }
     wanted = {word(f) for f in one.fields}
     found: list[set[str]] = []
     for channel in one.channels:
-        tables = {BY_CHANNEL[x][CHANNELS.index(channel)] if x in BY_CHANNEL else ONCE[x] for x in (one.table, *one.tables)}
+        tables = {
+            BY_CHANNEL[x][CHANNELS.index(channel)] if x in BY_CHANNEL else ONCE[x]
+            for x in (one.table, *one.tables)
+        }
         why: set[str] = set()
         for record in (one.record, *one.others):
             for table in tables:
                 on_line = one.line if XML_OF[table] == one.table else ""
-                why |= {r for r, names, n in said.get(record, {}).get(table, []) if names & wanted and n in ("", on_line or n)}
+                why |= {
+                    r
+                    for r, names, n in said.get(record, {}).get(table, [])
+                    if names & wanted and n in ("", on_line or n)
+                }
                 why |= {f"change:{r}" for r, names, n in changed.get(record, {}).get(table, [])
                         if names & wanted and r_fits(r, one.reasons) and n in ("", on_line or n)}  # fmt: skip
         found.append(why)
@@ -228,8 +268,12 @@ def exchange(one: Planted, said: Said) -> set[str]:
 
 def alarms(key: Key, findings: pl.DataFrame, result: Measured) -> None:
     """What was said about records that have no mistake."""
-    for table, record, rule, severity in findings.select("table_id", "_key", "rule", "severity").iter_rows():
-        clean = record in key.clean if table in XML_OF else record in key.clean_extracts.get(table, ())
+    for table, record, rule, severity in findings.select(
+        "table_id", "_key", "rule", "severity"
+    ).iter_rows():
+        clean = (
+            record in key.clean if table in XML_OF else record in key.clean_extracts.get(table, ())
+        )
         if not clean:
             continue
         result.examples.setdefault(rule, f"{table} {record}")
@@ -261,11 +305,23 @@ def show(result: Measured) -> str:
         text.append("\nmissed")
         for one in result.missed[:120]:
             near = ", ".join(sorted(result.near.get(one.id, ()))) or "nothing said"
-            text.append(f"   {one.kind} {one.record} {one.table} {one.line} {'/'.join(one.fields)} <- {near[:160]}")
-    text.append(f"\nclean records held: {len(result.held_records)} = {result.false_quarantines:.3%}")
-    text += [f"   {rule} {n}  e.g. {result.examples[rule]}" for rule, n in result.held_clean.most_common()]
-    text.append(f"clean records flagged: {len(result.flagged_records)} = {len(result.flagged_records) / max(1, result.clean):.1%}")
-    text += [f"   {rule} {n}  e.g. {result.examples[rule]}" for rule, n in result.flagged_clean.most_common()]
+            text.append(
+                f"   {one.kind} {one.record} {one.table} {one.line} {'/'.join(one.fields)} <- {near[:160]}"
+            )
+    text.append(
+        f"\nclean records held: {len(result.held_records)} = {result.false_quarantines:.3%}"
+    )
+    text += [
+        f"   {rule} {n}  e.g. {result.examples[rule]}"
+        for rule, n in result.held_clean.most_common()
+    ]
+    text.append(
+        f"clean records flagged: {len(result.flagged_records)} = {len(result.flagged_records) / max(1, result.clean):.1%}"
+    )
+    text += [
+        f"   {rule} {n}  e.g. {result.examples[rule]}"
+        for rule, n in result.flagged_clean.most_common()
+    ]
     text.append(f"lost: {len(result.lost)} {result.lost[:5]}")
     return "\n".join(text)
 

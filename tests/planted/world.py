@@ -24,7 +24,6 @@ def rows_of(name: str) -> list[dict[str, str]]:
         return list(csv.DictReader(handle))
 
 
-
 def words(text: str) -> list[str]:
     return text.split()
 
@@ -44,10 +43,22 @@ MIDDLE = {
     "2": words("Thị Thị Thị Ngọc Diệu Kim Bích Hồng Thúy Mỹ Cẩm Như"),
 }
 GIVEN = {
-    "1": words("Cường Thắng Luân Đạt Khoa Phước Nghĩa Sang Trí Tín Vinh Toàn Hậu Lộc Kiên Định Thịnh Quyền Đức Sơn"),
-    "2": words("Loan Diễm Thoa Nhung Hạnh Xuyến Quyên Tuyết Liễu Mận Đào Nguyệt Huệ Cúc Duyên Thắm Út Sáu Phượng Lành"),
+    "1": words(
+        "Cường Thắng Luân Đạt Khoa Phước Nghĩa Sang Trí Tín Vinh Toàn Hậu Lộc Kiên Định Thịnh Quyền Đức Sơn"
+    ),
+    "2": words(
+        "Loan Diễm Thoa Nhung Hạnh Xuyến Quyên Tuyết Liễu Mận Đào Nguyệt Huệ Cúc Duyên Thắm Út Sáu Phượng Lành"
+    ),
 }
-STREETS = ("Trần Hưng Đạo", "Ba Mươi Tháng Tư", "Hoàng Liên", "Lê Lợi", "Nguyễn Trãi", "Lý Bôn", "Hòa Bình")
+STREETS = (
+    "Trần Hưng Đạo",
+    "Ba Mươi Tháng Tư",
+    "Hoàng Liên",
+    "Lê Lợi",
+    "Nguyễn Trãi",
+    "Lý Bôn",
+    "Hòa Bình",
+)
 OBJECTS = {
     "adult": (("DN", "4"), ("GD", "4"), ("GD", "4"), ("DN", "4"), ("HC", "4"), ("CH", "4"), ("HN", "2"), ("DT", "2"),
               ("DK", "2"), ("CB", "2"), ("TC", "3"), ("TN", "4"), ("TK", "4"), ("TQ", "4"), ("QN", "5"), ("CA", "5"),
@@ -227,10 +238,34 @@ LAB = (
     Service("23.0083.1523", "Định lượng HbA1c", "1", "105300", indices=(("A1C", "HbA1c", "%", 4.8, 11.9),)),
 )  # fmt: skip
 IMAGING = (
-    Service("18.0119.0028", "Chụp X-quang ngực thẳng", "2", "73300", finding="Hai phổi sáng đều, bóng tim không to"),
-    Service("18.0001.0001", "Siêu âm ổ bụng", "2", "58600", finding="Gan, mật, tụy, lách chưa thấy bất thường"),
-    Service("18.0149.0040", "Chụp CLVT sọ não", "2", "550100", finding="Không thấy ổ tăng giảm tỷ trọng bất thường"),
-    Service("02.0085.1778", "Điện tim thường", "3", "39900", finding="Nhịp xoang đều, tần số 82 chu kỳ phút"),
+    Service(
+        "18.0119.0028",
+        "Chụp X-quang ngực thẳng",
+        "2",
+        "73300",
+        finding="Hai phổi sáng đều, bóng tim không to",
+    ),
+    Service(
+        "18.0001.0001",
+        "Siêu âm ổ bụng",
+        "2",
+        "58600",
+        finding="Gan, mật, tụy, lách chưa thấy bất thường",
+    ),
+    Service(
+        "18.0149.0040",
+        "Chụp CLVT sọ não",
+        "2",
+        "550100",
+        finding="Không thấy ổ tăng giảm tỷ trọng bất thường",
+    ),
+    Service(
+        "02.0085.1778",
+        "Điện tim thường",
+        "3",
+        "39900",
+        finding="Nhịp xoang đều, tần số 82 chu kỳ phút",
+    ),
 )
 PROCEDURES = (
     Service("03.3911.0505", "Trích áp xe phần mềm", "18", "218500"),
@@ -269,7 +304,11 @@ def plain_icd() -> dict[str, list[str]]:
     """Codes of many chapters by the first letter, fit for a main disease of either sex and any age."""
     found: dict[str, list[str]] = defaultdict(list)
     for code in PLAIN_CODES:
-        if not any(value == "1" for name, value in icd_flags().get(code, {}).items() if name != "in_who_icd10_2019"):
+        if not any(
+            value == "1"
+            for name, value in icd_flags().get(code, {}).items()
+            if name != "in_who_icd10_2019"
+        ):
             found[code[0]].append(code)
     return dict(found)
 
@@ -379,9 +418,20 @@ class People:
         if age > 70 and rng.random() < 0.06:
             person.citizen_id = f"{rng.randint(100_000_000, 399_999_999)}"
         if ethnic not in ("01", "05") and rng.random() < 0.15:
-            person.name = rng.choice(("H'Loan Mlô", "Y Blung Niê", "Giàng A Páo", "Sùng Thị Mỷ", "Lò Thị Ong", "Kpă Hơ Thoa"))
+            person.name = rng.choice(
+                (
+                    "H'Loan Mlô",
+                    "Y Blung Niê",
+                    "Giàng A Páo",
+                    "Sùng Thị Mỷ",
+                    "Lò Thị Ong",
+                    "Kpă Hơ Thoa",
+                )
+            )
             if sex == "1":
-                person.name = rng.choice(("Y Blung Niê", "Giàng A Páo", "Thào A Sính", "A Lưới", "Lò Văn Ong"))
+                person.name = rng.choice(
+                    ("Y Blung Niê", "Giàng A Páo", "Thào A Sính", "A Lưới", "Lò Văn Ong")
+                )
         if age >= 18:
             person.occupation = rng.choice(("61110", "75230", "52210", "00000", "83220", "23410"))
         person.parent_name = full_name(rng, "2", ethnic)
@@ -402,7 +452,9 @@ class People:
     def foreigner(self, facility: Facility, on: date) -> Person:
         """A visitor with a passport and no card."""
         person = self.draw(facility=facility, ages=(22, 60), insured=False, on=on)
-        person.name = self.rng.choice(("PARK JI SUNG", "Emily Rose Carter", "Tanaka Hiroshi", "Jean-Luc Moreau"))
+        person.name = self.rng.choice(
+            ("PARK JI SUNG", "Emily Rose Carter", "Tanaka Hiroshi", "Jean-Luc Moreau")
+        )
         person.citizen_id = f"{self.rng.choice('MCEK')}{self.rng.randint(10_000_000, 99_999_999)}"
         person.nationality, person.ethnic = self.rng.choice(("410", "392", "250")), "55"
         return person
@@ -430,12 +482,16 @@ class People:
             group, benefit = rng.choice(OBJECTS["old"])
         if group == "CT" and age < 80:
             group, benefit = "HT", "3"
-        province = "97" if group == "QN" else rng.choice(places().birth_codes[facility.province])[1:]
+        province = (
+            "97" if group == "QN" else rng.choice(places().birth_codes[facility.province])[1:]
+        )
         person.card = f"{group}{benefit}{province}{person.insurance_number}"
         person.registered_at = facility.code
         start = date(self.night.year, 1, 1)
         if group == "TE":
-            last = max(date(person.born.year + 6, 9, 30), person.born.date() + timedelta(days=6 * 365))
+            last = max(
+                date(person.born.year + 6, 9, 30), person.born.date() + timedelta(days=6 * 365)
+            )
             person.card_from = f"{person.born:%Y%m%d}"
             person.card_to = f"{last:%Y%m%d}"
         else:

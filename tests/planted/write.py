@@ -21,7 +21,22 @@ import xlsxwriter
 from tests.planted import world
 from tests.planted.clinic import Encounter, Row
 
-ORDER = ("XML1", "XML2", "XML3", "XML4", "XML5", "XML6", "XML7", "XML8", "XML9", "XML10", "XML11", "XML13", "XML14", "XML15")
+ORDER = (
+    "XML1",
+    "XML2",
+    "XML3",
+    "XML4",
+    "XML5",
+    "XML6",
+    "XML7",
+    "XML8",
+    "XML9",
+    "XML10",
+    "XML11",
+    "XML13",
+    "XML14",
+    "XML15",
+)
 
 
 @lru_cache(maxsize=1)
@@ -57,15 +72,26 @@ def unit_of(encounter: Encounter, channel: str) -> Unit:
     return [(t, document(t, tables[t])) for t in ORDER if tables.get(t)]
 
 
-def envelope(facility: str, made_on: date, units: list[Unit], *, said: int | None = None, wrapped: bool = False) -> bytes:
+def envelope(
+    facility: str,
+    made_on: date,
+    units: list[Unit],
+    *,
+    said: int | None = None,
+    wrapped: bool = False,
+) -> bytes:
     parts = []
     for unit in units:
         files = []
         for table, text in unit:
             packed = base64.b64encode(text.encode()).decode()
             if wrapped:
-                packed = "\n" + "\n".join(packed[i : i + 76] for i in range(0, len(packed), 76)) + "\n"
-            files.append(f"<FILEHOSO><LOAIHOSO>{table}</LOAIHOSO><NOIDUNGFILE>{packed}</NOIDUNGFILE></FILEHOSO>")
+                packed = (
+                    "\n" + "\n".join(packed[i : i + 76] for i in range(0, len(packed), 76)) + "\n"
+                )
+            files.append(
+                f"<FILEHOSO><LOAIHOSO>{table}</LOAIHOSO><NOIDUNGFILE>{packed}</NOIDUNGFILE></FILEHOSO>"
+            )
         parts.append(f"<HOSO>{''.join(files)}</HOSO>")
     text = (
         f"<GIAMDINHHS><THONGTINDONVI><MACSKCB>{facility}</MACSKCB></THONGTINDONVI><THONGTINHOSO>"
@@ -89,7 +115,9 @@ class Inbox:
         return path.relative_to(self.root).as_posix()
 
 
-def csv_bytes(rows: list[dict[str, str]], headings: dict[str, str] | None = None, separator: str = ",") -> bytes:
+def csv_bytes(
+    rows: list[dict[str, str]], headings: dict[str, str] | None = None, separator: str = ","
+) -> bytes:
     out = io.StringIO()
     names = list(rows[0])
     writer = csv.writer(out, delimiter=separator)
@@ -148,7 +176,9 @@ def registers(inbox: Inbox, night: date) -> None:
         }
         for d in world.DRUGS
     ]  # fmt: skip
-    inbox.put(night, "BYT", "dm_thuoc_luu_hanh.csv", csv_bytes(drugs, {"so_dang_ky": "Số đăng ký"}, ";"))
+    inbox.put(
+        night, "BYT", "dm_thuoc_luu_hanh.csv", csv_bytes(drugs, {"so_dang_ky": "Số đăng ký"}, ";")
+    )
     out = io.BytesIO()
     pl.DataFrame(world.devices()).write_parquet(out)
     inbox.put(night, "BYT", "thietbi_2026.parquet", out.getvalue())
@@ -164,7 +194,9 @@ def gln(number: int) -> str:
 DEATH_WORDS = {"so_giay_bao_tu": "Số giấy báo tử", "ho_ten": "Họ và tên", "ma_cskcb": "Mã CSKCB"}
 
 
-def extracts(inbox: Inbox, encounters: Iterable[Encounter], doses: dict[tuple[date, str], list[Row]]) -> dict[str, str]:
+def extracts(
+    inbox: Inbox, encounters: Iterable[Encounter], doses: dict[tuple[date, str], list[Row]]
+) -> dict[str, str]:
     """Prescriptions, deaths, cases and doses by facility and night. Record key → file."""
     files: dict[str, str] = {}
     scripts: dict[tuple[date, str], list[dict[str, object]]] = defaultdict(list)
@@ -180,16 +212,28 @@ def extracts(inbox: Inbox, encounters: Iterable[Encounter], doses: dict[tuple[da
             # Reported by the next day at the latest, so it lies in that night's folder.
             cases[(e.came.date() + timedelta(days=1), e.facility.code)].append(e.case)
     for (night, code), rows in scripts.items():
-        name = inbox.put(night, code, f"donthuoc_{code}_{night:%d%m}.json", json.dumps(rows, ensure_ascii=False).encode())
+        name = inbox.put(
+            night,
+            code,
+            f"donthuoc_{code}_{night:%d%m}.json",
+            json.dumps(rows, ensure_ascii=False).encode(),
+        )
         files |= {str(row["ma_don_thuoc"]): name for row in rows}
     for (night, code), rows in deaths.items():
-        name = inbox.put(night, code, f"giay_bao_tu_{night:%Y%m%d}.csv", csv_bytes(rows, DEATH_WORDS, ";"))
+        name = inbox.put(
+            night, code, f"giay_bao_tu_{night:%Y%m%d}.csv", csv_bytes(rows, DEATH_WORDS, ";")
+        )
         files |= {f"{row['so_giay_bao_tu']}|{code}": name for row in rows}
     for (night, code), rows in cases.items():
         name = inbox.put(night, code, f"ca_benh_{night:%Y%m%d}.csv", csv_bytes(rows))
         files |= {row["ma_ca"]: name for row in rows}
     for (night, code), rows in doses.items():
-        name = inbox.put(night, code, f"tiem_chung_{code}.csv", csv_bytes(rows, {"ma_mui_tiem": "Mã mũi tiêm"}, ";"))
+        name = inbox.put(
+            night,
+            code,
+            f"tiem_chung_{code}.csv",
+            csv_bytes(rows, {"ma_mui_tiem": "Mã mũi tiêm"}, ";"),
+        )
         files |= {row["ma_mui_tiem"]: name for row in rows}
     return files
 
@@ -211,12 +255,18 @@ def visits(inbox: Inbox, encounters: list[Encounter]) -> dict[tuple[str, str], s
         wrapped = code == "15011"
         for start in range(0, len(coordination), 40):
             some = coordination[start : start + 40]
-            content = envelope(code, night, [unit_of(e, "coordination") for e in some], wrapped=wrapped)
+            content = envelope(
+                code, night, [unit_of(e, "coordination") for e in some], wrapped=wrapped
+            )
             word = "dieuphoi" if code != "38731" else "hoso"
-            name = inbox.put(night, code, f"{word}_{code}_{night:%y%m%d}_{start // 40 + 1}.xml", content)
+            name = inbox.put(
+                night, code, f"{word}_{code}_{night:%y%m%d}_{start // 40 + 1}.xml", content
+            )
             files |= {(e.key, "coordination"): name for e in some}
         if insurance:
-            content = envelope(code, night, [unit_of(e, "social_insurance") for e in insurance], wrapped=wrapped)
+            content = envelope(
+                code, night, [unit_of(e, "social_insurance") for e in insurance], wrapped=wrapped
+            )
             name = f"giamdinh_{code}_{night:%y%m%d}"
             if code == "38280":
                 out = io.BytesIO()
@@ -228,7 +278,9 @@ def visits(inbox: Inbox, encounters: list[Encounter]) -> dict[tuple[str, str], s
             files |= {(e.key, "social_insurance"): path for e in insurance}
     for (night, code), here in sorted(arrivals.items()):
         units = [[("XML0", document("XML0", [e.checkin]))] for e in here if e.checkin]
-        inbox.put(night, "BHXH", f"checkin_{code}_qd3176_{night:%y%m%d}.xml", envelope(code, night, units))
+        inbox.put(
+            night, "BHXH", f"checkin_{code}_qd3176_{night:%y%m%d}.xml", envelope(code, night, units)
+        )
     return files
 
 

@@ -97,6 +97,8 @@ def _file_of(project: Project, rule: Rule) -> Path:
 
 
 def _known_words(project: Project, rule: Rule) -> None:
+    if rule.examples is None:
+        return
     for example in (rule.examples.good, rule.examples.bad):
         for table_id, rows in ((rule.table, [example.row]), *example.beside.items()):
             if table_id not in project.tables:
@@ -117,7 +119,7 @@ def _known_elsewhere(project: Project, name: str) -> bool:
 
 def try_examples(project: Project, rules: Iterable[Rule]) -> list[Tried]:
     """Judge both examples of every rule."""
-    rules = list(rules)
+    rules = [rule for rule in rules if rule.examples is not None]
     rows: dict[str, list[tuple[str, dict[str, str | None]]]] = {}
     for number, rule in enumerate(rules):
         for word, example in (("good", rule.examples.good), ("bad", rule.examples.bad)):

@@ -33,7 +33,8 @@ def write_receipts(
         folder.mkdir(parents=True, exist_ok=True)
         changed = sum(_issue(folder, payload, as_of) for payload in payloads)
         page, workbook = folder / "index.html", folder / WORKBOOK
-        if changed:
+        # A crash may have come between the receipts and their workbook.
+        if changed or not workbook.exists():
             books.write(workbook, night, sender, payloads)
         if changed or not _made_with(page, renderer.fingerprint):
             offered = WORKBOOK if workbook.exists() else None

@@ -18,7 +18,7 @@ from datasach.spec.correction import Correction, CorrectionFile
 from datasach.spec.linkage import Linkage, Survivorship
 from datasach.spec.load import Declared, Document, Problems, build, read_yaml, suggestion
 from datasach.spec.page import Page, Pages
-from datasach.spec.rule import Rule, RuleFile, RuleSpec
+from datasach.spec.rule import Rule, RuleFile, RuleSpec, form_rules
 from datasach.spec.source import Source
 
 DECLARATIONS = ("datasets", "rules", "reports")
@@ -283,6 +283,8 @@ def _load_rules(root: Path, databases: dict[str, Database], problems: Problems) 
             seen[rule.id] = f"{path.name}:{line}"
             where = document.line(("rules", index, "tables"))
             rules += _on_each_table(rule, tables, path, line, where, problems)
+    for table in tables.values():
+        rules += form_rules(table, rules)
     return rules
 
 

@@ -12,7 +12,7 @@ from typing import Any, Literal
 from pydantic import ConfigDict
 from pydantic import Field as PydanticField
 
-from datasach.spec.contract import Title
+from datasach.spec.contract import Field, Table, Title
 from datasach.spec.load import Declared
 
 Dimension = Literal[
@@ -21,6 +21,9 @@ Dimension = Literal[
 Severity = Literal["stop", "quarantine", "flag"]
 Vintage = Literal["130", "4750", "3176"]
 Pillar = Literal["dung", "du", "sach", "song"]
+
+FORM = "form"
+"""Kind of the rules that follow from contracts (see `form_rules`)."""
 
 PILLAR_OF: dict[str, Pillar] = {
     "conformity": "dung",
@@ -105,7 +108,8 @@ class Rule(Declared):
     vintages: list[Vintage]
     valid_from: date | None
     valid_to: date | None
-    examples: Examples
+    examples: Examples | None
+    """None for rules of form, which contracts declare."""
     file: str
     line: int
 
@@ -116,3 +120,60 @@ class Rule(Declared):
     @property
     def database(self) -> str:
         return self.table.split(".")[0]
+
+
+_FORM_WORDS: dict[str, tuple[str, Dimension, str, str, str, str]] = {
+    "filled": (
+        "REQ", "completeness", "{vi} không được để trống.", "{en}: is not blank.",
+        "Nhập {vi} ({tag}) trước khi gửi.", "Enter {tag} before sending.",
+    ),
+    "listed": (
+        "LST", "conformity", "{vi} phải là một mã trong danh mục {list}.", "{en}: is a code of the list {list}.",
+        "Chọn {vi} ({tag}) trong danh mục, không gõ tự do.", "Choose {tag} from the list; do not type it freely.",
+    ),
+    "readable": (
+        "RDB", "conformity", "{vi} phải viết đúng dạng của chuẩn.", "{en}: is written in the standard's form.",
+        "Xuất {tag} đúng dạng: ngày yyyymmdd, giờ yyyymmddHHMM, số dùng dấu chấm thập phân.",
+        "Export {tag} in its form: dates yyyymmdd, times yyyymmddHHMM, numbers with a decimal point.",
+    ),
+    "length": (
+        "LEN", "conformity", "{vi} dài không quá {length} ký tự.", "{en}: has at most {length} characters.",
+        "Rút gọn {tag}, tối đa {length} ký tự.", "Shorten {tag} to at most {length} characters.",
+    ),
+}  # fmt: skip
+_READ_TYPES = ("integer", "decimal", "date", "datetime", "birth")
+
+
+def form_rules(table: Table, declared: list[Rule]) -> list[Rule]:
+    """The rules of form of one table, except where a declared rule without a condition asks the same."""
+    asked = {(r.kind, r.parameters.get("field")) for r in declared if r.table == table.id and r.when is None}
+    rules: list[Rule] = []
+    for field in table.fields:
+        wanted = {
+            "filled": field.presence == "required" and ("required", field.name) not in asked,
+            "listed": field.type == "code" and field.list is not None and ("in_list", field.name) not in asked,
+            "readable": field.type in _READ_TYPES and ("readable", field.name) not in asked,
+            "length": field.max_length is not None and field.type in ("text", "name", "key", "code"),
+        }
+        rules += [_form_rule(table, field, check) for check, is_wanted in wanted.items() if is_wanted]
+    return rules
+
+
+def _form_rule(table: Table, field: Field, check: str) -> Rule:
+    prefix, dimension, vi, en, fix_vi, fix_en = _FORM_WORDS[check]
+    words = {
+        "vi": f"“{field.title.vi}”", "en": field.title.en, "tag": field.name.upper(),
+        "list": field.list or "", "length": str(field.max_length or ""),
+    }  # fmt: skip
+    basis = (
+        f"field table of QĐ 130, 4750 and 3176 ({table.fields_from}); presence derived from its explanations"
+        if table.is_enveloped
+        else f"the contract of {table.database} (own proposal)"
+    )
+    return Rule(
+        id=f"{prefix}-{field.name}", table=table.id, says=en.format(**words), vi=vi.format(**words),
+        fix=Title(vi=fix_vi.format(**words), en=fix_en.format(**words)), kind=FORM,
+        parameters={"field": field.name, "check": check}, when=None, dimension=dimension, severity="flag",
+        tolerance=0.0, because=basis, confidence="medium", vintages=[], valid_from=None, valid_to=None,
+        examples=None, file="contract.yaml", line=1,
+    )  # fmt: skip

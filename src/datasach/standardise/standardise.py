@@ -157,7 +157,7 @@ def _chunk(
     changes: _Changes,
 ) -> pl.DataFrame:
     raw = raw.join(facts, on="_file", how="left", maintain_order="left")
-    typed, reasons = convert(raw, table.fields, knowledge, order)
+    typed, reasons = convert(raw, table.fields, knowledge, order, strict=table.is_enveloped)
     changes.add(raw, table, typed, reasons)
     typed = typed.with_columns(_facility(raw, typed, table), _decides(raw, typed, table))
     provenance = raw.select(

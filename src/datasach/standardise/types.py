@@ -52,12 +52,13 @@ WHY = "why:"
 
 
 def convert(
-    raw: pl.DataFrame, fields: Sequence[Field], knowledge: Knowledge, order: dates.Order
+    raw: pl.DataFrame, fields: Sequence[Field], knowledge: Knowledge, order: dates.Order, strict: bool
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
     """(typed columns by field name, reasons by field name) of a raw chunk, row for row.
 
     A reason is `;`-separated text, null where nothing worth telling changed: upper case alone is not,
-    nor that a date became a DATE. `unreadable`: something was sent and could not be read.
+    nor that a date became a DATE. `strict` (tables of envelopes): a date or time not written as yyyymmdd or
+    yyyymmddHHMM is read, and told as `date_form`. `unreadable`: something was sent and could not be read.
     """
     nulls = raw.select(pl.col(field.name).null_count() for field in fields).row(0)
     filled = [f for f, count in zip(fields, nulls, strict=True) if count < raw.height]
@@ -72,7 +73,7 @@ def convert(
         ),
     )
     both = raw.select(pl.col(f.name).alias("sent:" + f.name) for f in plain).hstack(new)
-    reasons = both.select(_reason(f).alias(f.name) for f in plain)
+    reasons = both.select(_reason(f, strict).alias(f.name) for f in plain)
     for field in worded:
         value, why = _worded(raw.get_column(field.name), field)
         new = new.with_columns(value)
@@ -107,24 +108,40 @@ def _worded(sent: pl.Series, field: Field) -> tuple[pl.Series, pl.Series]:
     return value.alias(field.name), why.alias(field.name)
 
 
-def _reason(field: Field) -> pl.Expr:
+def _reason(field: Field, strict: bool) -> pl.Expr:
     """Why the new value of a field differs from what was sent, from the columns of both."""
     sent, new = pl.col("sent:" + field.name), pl.col(field.name)
     bare = sent.str.strip_chars()
     nothing = bare.is_null() | (bare == "")
+    why = pl.when(nothing).then(None)
     if field.type in ("date", "birth"):
-        return pl.when(~nothing).then(pl.col(WHY + field.name))
-    if field.type in DTYPES:
-        return pl.when(~nothing & new.is_null()).then(pl.lit("unreadable"))
-    return (
-        pl.when(nothing | (new == sent))
-        .then(None)
-        .when(new.is_null())
-        .then(pl.lit("unreadable"))
-        .when(new == bare)
-        .then(pl.lit("blanks"))
-        .otherwise(pl.lit(_CHANGED.get(field.type, "form")))
-    )
+        why = why.when(pl.col(WHY + field.name).is_not_null()).then(pl.col(WHY + field.name))
+    elif field.type == "datetime":
+        # XML13 may list several times in one field: that is no single time, and no mistake either.
+        is_list = bare.str.contains(";") if (field.max_length or 0) >= 100 else pl.lit(False)
+        why = why.when(is_list).then(None).when(new.is_null()).then(pl.lit("unreadable"))
+    elif field.type in DTYPES:
+        return why.when(new.is_null()).then(pl.lit("unreadable"))
+    else:
+        return (
+            why.when(new == sent)
+            .then(None)
+            .when(new.is_null())
+            .then(pl.lit("unreadable"))
+            .when(new == bare)
+            .then(pl.lit("blanks"))
+            .otherwise(pl.lit(_CHANGED.get(field.type, "form")))
+        )
+    if strict and field.type != "birth":
+        form = _STANDARD_TIME if field.type == "datetime" and field.name not in _DAY_OR_TIME else _STANDARD_DAY
+        why = why.when(~bare.str.contains(form)).then(pl.lit("date_form"))
+    return why.otherwise(None)
+
+
+_STANDARD_DAY = r"\A[0-9]{8}([0-9]{4})?\z"
+_STANDARD_TIME = r"\A[0-9]{12}\z"
+_DAY_OR_TIME = frozenset({"ngay_mien_cct"})
+"""NGAY_MIEN_CCT has 8 or 12 characters (QĐ 130/QĐ-BYT)."""
 
 
 _CHANGED = {
@@ -143,7 +160,16 @@ _CHANGED = {
 def _extra_reason(field: Field, order: dates.Order) -> pl.Expr:
     if field.type == "date":
         return dates.date_reason(field.name, order)
-    return pl.when(dates.birth_precision(field.name, order).is_null()).then(pl.lit("unreadable"))
+    precision = dates.birth_precision(field.name, order)
+    digits = pl.col(field.name).str.strip_chars()
+    # "198302310000": a day was said, and it is none. The year still counts.
+    said_a_day = digits.str.contains(r"\A[0-9]{8}") & (digits.str.slice(6, 2) != "00")
+    return (
+        pl.when(precision.is_null())
+        .then(pl.lit("unreadable"))
+        .when(said_a_day & precision.is_in(["year", "month"]))
+        .then(pl.lit("impossible_day"))
+    )
 
 
 def _bare(name: str) -> pl.Expr:

@@ -130,6 +130,15 @@ class Warehouse:
         self.con.execute(f"CREATE OR REPLACE TABLE {name} AS SELECT * FROM incoming_frame")
         self.con.unregister("incoming_frame")
 
+    def append(self, name: str, columns: Sequence[str], rows: list[tuple[Any, ...]]) -> None:
+        """Add rows to a table, by column names."""
+        if not rows:
+            return
+        self.con.register("incoming_frame", pl.DataFrame(rows, schema=list(columns), orient="row", infer_schema_length=None))
+        listed = ", ".join(columns)
+        self.con.execute(f"INSERT INTO {name} ({listed}) SELECT {listed} FROM incoming_frame")
+        self.con.unregister("incoming_frame")
+
     def write_parquet(self, sql: str, path: Path) -> int:
         """Write a query's rows, in its order, to one file; returns how many there were."""
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -7,6 +7,7 @@ from functools import lru_cache
 from datasach.errors import SpecError
 from datasach.spec.project import Project
 from datasach.spec.rule import Rule
+from datasach.validate import form as form_kind
 from datasach.validate.kinds import Check, check_of
 from datasach.validate.sandbox import RuleProblem
 
@@ -28,6 +29,9 @@ def compiled(project: Project) -> dict[tuple[str, str], Check]:
     if wrong:
         raise SpecError("\n".join(wrong))
     return checks
+
+
+_ = form_kind  # importing it is what makes its kind known
 
 
 def compiled_check(project: Project, rule: Rule) -> Check:

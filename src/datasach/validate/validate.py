@@ -17,9 +17,10 @@ import polars as pl
 
 from datasach.spec.contract import Table
 from datasach.spec.project import Project
-from datasach.spec.rule import Rule
+from datasach.spec.rule import FORM, Rule
 from datasach.store.warehouse import Warehouse, sql_name
 from datasach.validate.compile import compiled_check
+from datasach.validate.form import evaluate_form
 from datasach.validate.kinds import Check
 
 JOINS_AT_ONCE = 12
@@ -77,13 +78,14 @@ def evaluate(
         progress(table.id)
         if warehouse.value(f"SELECT count(*) FROM current.{sql_name(table.id)}"):
             not_run += _evaluate_table(warehouse, project, table)
+            evaluate_form(warehouse, project, table)
     _write_findings(warehouse)
     _write_metrics(warehouse)
     return not_run
 
 
 def _evaluate_table(warehouse: Warehouse, project: Project, table: Table) -> list[NotRun]:
-    rules = [(r, compiled_check(project, r)) for r in project.rules if r.table == table.id]
+    rules = [(r, compiled_check(project, r)) for r in project.rules if r.table == table.id and r.kind != FORM]
     not_run: list[NotRun] = []
     for group in _groups(rules, _asks_beside):
         not_run += _try(warehouse, _asked_query, table, group)

@@ -1,0 +1,88 @@
+"""Form rules: what a contract promises of every field, checked without a line of YAML.
+
+    REQ-<field>   a field that is always expected is filled
+    LST-<field>   a code is in its code list
+    RDB-<field>   what was sent could be read as the field's type, in the standard's form
+    LEN-<field>   a text is no longer than QĐ 3176 allows
+
+There are about a thousand of them, so they are not evaluated one by one: two queries a table, and none
+for RDB, which standardising has already answered. A field that a YAML rule asks the same of is left to it.
+"""
+
+from __future__ import annotations
+
+from datasach.spec.contract import Table
+from datasach.spec.project import Project
+from datasach.spec.rule import FORM, Rule
+from datasach.store.warehouse import Warehouse, sql_name
+from datasach.validate.context import Check, Context, code_list, kind
+
+READING = ("unreadable", "date_form", "impossible_day")
+"""Reasons of changes that mean: not as the standard writes it."""
+
+
+@kind
+def form(ctx: Context, field: str, check: str) -> Check:
+    """A promise of the contract: `check` is filled, listed, readable or length. Declared by contracts, not
+    in rule files. Only `filled` asks blank values."""
+    ctx.column(field)
+    return Check("true", "false", fields=(field,))
+
+
+def evaluate_form(warehouse: Warehouse, project: Project, table: Table) -> None:
+    """Reads   current.<table>, standard.changes
+    Writes  rows of the temp tables `asked` and `broken` (see validate.evaluate)
+    """
+    rules = [rule for rule in project.rules if rule.table == table.id and rule.kind == FORM]
+    if not rules:
+        return
+    scanned = [rule for rule in rules if rule.parameters["check"] != "readable"]
+    name = sql_name(table.id)
+    _ask(warehouse, table, name, rules)
+    if scanned:
+        tests = ", ".join(
+            f"CASE WHEN {_violated(project, table, rule)} THEN '{rule.id}' END" for rule in scanned
+        )
+        warehouse.execute(
+            f"INSERT INTO broken SELECT '{table.id}', _file, _row, _key, _facility, unnest(failed), 'flag' FROM"
+            f" (SELECT _file, _row, _key, _facility, list_filter([{tests}], lambda x: x IS NOT NULL) AS failed"
+            f" FROM current.{name}) WHERE len(failed) > 0"
+        )
+    readable = {rule.parameters["field"] for rule in rules if rule.parameters["check"] == "readable"}
+    if readable:
+        fields = ", ".join(f"'{field}'" for field in sorted(readable))
+        reasons = ", ".join(f"'{reason}'" for reason in READING)
+        warehouse.execute(
+            f"INSERT INTO broken SELECT DISTINCT '{table.id}', c._file, c._row, c._key, c._facility, 'RDB-' || h.field,"
+            f" 'flag' FROM standard.changes h JOIN current.{name} c ON c._file = h._file AND c._row = h._row"
+            f" WHERE h.table_id = '{table.id}' AND h.reason IN ({reasons}) AND h.field IN ({fields})"
+        )
+
+
+def _ask(warehouse: Warehouse, table: Table, name: str, rules: list[Rule]) -> None:
+    """How many rows each rule asks, by facility and channel: all for `filled`, those with a value for the rest."""
+    fields = sorted({rule.parameters["field"] for rule in rules})
+    counts = ", ".join(f'count("{field}") AS "{field}"' for field in fields)
+    rows = warehouse.rows(
+        f"SELECT _facility, _channel, count(*), {counts} FROM current.{name} GROUP BY ALL ORDER BY ALL"
+    )
+    at = {field: 3 + i for i, field in enumerate(fields)}
+    asked = [
+        (table.id, rule.id, row[0], row[1], row[2] if rule.parameters["check"] == "filled" else row[at[rule.parameters["field"]]])
+        for row in rows
+        for rule in rules
+    ]
+    warehouse.append("asked", ("table_id", "rule", "facility", "channel", "tested"), asked)
+
+
+def _violated(project: Project, table: Table, rule: Rule) -> str:
+    column = f'"{rule.parameters["field"]}"'
+    field = table.field(rule.parameters["field"])
+    match rule.parameters["check"]:
+        case "filled":
+            return f"{column} IS NULL"
+        case "length":
+            return f"length(CAST({column} AS VARCHAR)) > {field.max_length}"
+        case _:
+            codes = ", ".join("'" + code.replace("'", "''") + "'" for code in code_list(project, field.list or ""))
+            return f"{column} IS NOT NULL AND {column} NOT IN ({codes})"

@@ -13,7 +13,9 @@ from tests.conftest import ROOT, Invented
 
 
 @pytest.mark.slow
-def test_the_flow_gives_the_same_bytes_as_the_local_runner(three_nights: Invented, tmp_path: Path) -> None:
+def test_the_flow_gives_the_same_bytes_as_the_local_runner(
+    three_nights: Invented, tmp_path: Path
+) -> None:
     out = tmp_path / "by_prefect"
     assert run_flow(ROOT, three_nights.inbox, out, date(2026, 3, 2)) == 0
     assert content(out, "latest") == content(three_nights.out, "2026-03-02")

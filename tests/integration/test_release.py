@@ -53,7 +53,9 @@ def test_a_wrong_visit_is_held_with_its_lines_and_the_right_one_is_not(
     assert row == [("LK001", "VIS-001b", "2026-03-02")]
 
 
-def test_a_corrected_delivery_releases_the_held_visit(run, deliver: Deliver, tmp_path: Path) -> None:
+def test_a_corrected_delivery_releases_the_held_visit(
+    run, deliver: Deliver, tmp_path: Path
+) -> None:
     deliver("2026-03-02", "79001", "DPDL_1.xml", envelope([simple_visit(**WRONG)]).encode())
     run(tmp_path / "inbox", date(2026, 3, 2))
     assert visits(tmp_path) == []
@@ -81,7 +83,9 @@ def test_a_declared_correction_releases_it_without_touching_what_was_sent(
     assert outcome.found["corrections"] == {"applied": 1}
     assert visits(tmp_path) == [("LK001", "2026-03-02 09:00:00")]
     part = next((tmp_path / "out/state/standard/kcb_emr.visit").glob("*.parquet"))
-    assert duckdb.sql(f"SELECT CAST(ngay_ra AS VARCHAR) FROM '{part}'").fetchall() == [("2026-03-01 09:00:00",)]
+    assert duckdb.sql(f"SELECT CAST(ngay_ra AS VARCHAR) FROM '{part}'").fetchall() == [
+        ("2026-03-01 09:00:00",)
+    ]
 
 
 @pytest.mark.parametrize(
@@ -93,7 +97,12 @@ def test_a_declared_correction_releases_it_without_touching_what_was_sent(
     ],
 )
 def test_a_correction_ends_when_its_source_or_its_time_has_moved_on(
-    run, deliver: Deliver, project: Project, tmp_path: Path, changes: dict[str, object], outcome: str
+    run,
+    deliver: Deliver,
+    project: Project,
+    tmp_path: Path,
+    changes: dict[str, object],
+    outcome: str,
 ) -> None:
     inbox = deliver("2026-03-02", "79001", "DPDL_1.xml", envelope([simple_visit(**WRONG)]).encode())
     stale = dataclasses.replace(project, corrections=(CORRECTION.model_copy(update=changes),))

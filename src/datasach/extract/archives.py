@@ -12,6 +12,7 @@ import stat
 import zipfile
 import zlib
 from collections.abc import Iterator
+from functools import lru_cache
 from pathlib import Path
 
 from datasach.errors import UnreadableExtract
@@ -60,6 +61,12 @@ def members(path: Path, kind: str) -> Iterator[tuple[str | None, bytes]]:
         yield None, path.read_bytes()
 
 
+@lru_cache(maxsize=1)
+def _opened(path: Path) -> zipfile.ZipFile:
+    """The archive that was read last, still open: its members come one after another."""
+    return zipfile.ZipFile(path)
+
+
 def content(path: Path, kind: str, member: str | None) -> bytes:
     """One content of a file that `members` listed before.
 
@@ -68,8 +75,8 @@ def content(path: Path, kind: str, member: str | None) -> bytes:
     if kind != "zip":
         return next(data for _, data in members(path, kind))
     try:
-        with zipfile.ZipFile(path) as archive:
-            return _read_member(archive, archive.getinfo(member or ""))
+        archive = _opened(path)
+        return _read_member(archive, archive.getinfo(member or ""))
     except (KeyError, *_BROKEN) as error:
         raise UnreadableExtract("ARC_CORRUPT", type(error).__name__) from None
 

@@ -26,6 +26,8 @@ from datasach.store.ledger import FileRow, Ledger, Offer, file_id
 
 SENDER = re.compile(r"[A-Za-z0-9_-]{1,20}")
 MAX_FILE_BYTES = 8 * 2**30
+TOGETHER = 200
+"""Files entered in one transaction: each commit waits for the disk."""
 HEAD = 8192
 """Bytes of a content that are looked at to recognise it."""
 BATCH_FILES = {"bhyt_envelope": 2_000}
@@ -86,19 +88,19 @@ def arrive(
 ) -> int:
     """Enter every new file of every night up to `until`; returns how many were new.
 
-    A file seen before (same place, size and time) is not touched. Each file is one transaction: a
-    crash leaves whole entries only.
+    A file seen before (same place, size and time) is not touched. A crash leaves whole entries only.
     """
     seen = ledger.seen()
     new = 0
     for folder in nights_of(inbox, until):
-        for sender, path in _files_below(folder):
-            name = _shown(path.relative_to(folder))
-            status = path.lstat()
-            if (folder.name, name, status.st_size, status.st_mtime_ns) in seen:
-                continue
+        files = list(_files_below(folder))
+        for start in range(0, len(files), TOGETHER):
             with ledger.transaction():
-                new += _enter(project, layout, ledger, folder.name, sender, path, name)
+                for sender, path in files[start : start + TOGETHER]:
+                    name = _shown(path.relative_to(folder))
+                    status = path.lstat()
+                    if (folder.name, name, status.st_size, status.st_mtime_ns) not in seen:
+                        new += _enter(project, layout, ledger, folder.name, sender, path, name)
             progress(new)
     return new
 
@@ -151,7 +153,9 @@ def _open(project: Project, layout: Layout, ledger: Ledger, number: int, offer: 
     try:
         # The whole archive first: one that breaks off in the middle enters nothing.
         for member, sha256, size, head in list(_contents(landed, kind, offer)):
-            source = _source_of(project, offer.path, member, head, landed if kind == "plain" else None)
+            source = _source_of(
+                project, offer.path, member, head, landed if kind == "plain" else None
+            )
             channel = source.channel if source else None
             file = file_id(sha256, channel, offer.sender)
             known = ledger.offer_of(file)

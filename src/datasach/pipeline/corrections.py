@@ -16,7 +16,12 @@ from datasach.spec.project import Project
 from datasach.standardise.standardise import FileFacts, standardise_rows
 from datasach.store.warehouse import Warehouse, sql_name, standard_columns
 
-OUTCOMES = {"correction": pl.String, "outcome": pl.String, "table_id": pl.String, "records": pl.Int64}
+OUTCOMES = {
+    "correction": pl.String,
+    "outcome": pl.String,
+    "table_id": pl.String,
+    "records": pl.Int64,
+}
 
 
 def apply_corrections(warehouse: Warehouse, project: Project, until: date) -> dict[str, int]:
@@ -24,11 +29,12 @@ def apply_corrections(warehouse: Warehouse, project: Project, until: date) -> di
     Writes  current.* (the corrected records), recon.corrections  correction, outcome, table_id, records
     Returns how many corrections came to each outcome.
     """
-    outcomes = [
-        (one.id, *_apply(warehouse, project, one, until)) for one in project.corrections
-    ]
+    outcomes = [(one.id, *_apply(warehouse, project, one, until)) for one in project.corrections]
     frame = pl.DataFrame(
-        [(c, outcome, t.table, n) for (c, outcome, n), t in zip(outcomes, project.corrections, strict=True)],
+        [
+            (c, outcome, t.table, n)
+            for (c, outcome, n), t in zip(outcomes, project.corrections, strict=True)
+        ],
         schema=OUTCOMES,
         orient="row",
     )
@@ -42,14 +48,17 @@ def _apply(
     name = sql_name(correction.table)
     tests = " AND ".join(f'CAST("{field}" AS VARCHAR) = ?' for field in correction.where)
     values = list(correction.where.values())
-    rows = warehouse.con.execute(f"SELECT _file, _row FROM current.{name} WHERE {tests}", values).fetchall()
+    rows = warehouse.con.execute(
+        f"SELECT _file, _row FROM current.{name} WHERE {tests}", values
+    ).fetchall()
     if not rows:
         return "unmatched", 0
     if until > correction.until:
         return "over", 0
     guard = f'CAST("{correction.field}" AS VARCHAR) IS NOT DISTINCT FROM ?'
     same = warehouse.con.execute(
-        f"SELECT count(*) FROM current.{name} WHERE {tests} AND {guard}", [*values, correction.expect]
+        f"SELECT count(*) FROM current.{name} WHERE {tests} AND {guard}",
+        [*values, correction.expect],
     ).fetchone()
     if same is None or same[0] != len(rows):
         return "over", 0
@@ -58,7 +67,9 @@ def _apply(
     return "applied", len(rows)
 
 
-def _correct(warehouse: Warehouse, project: Project, correction: Correction, file: str, row: int) -> None:
+def _correct(
+    warehouse: Warehouse, project: Project, correction: Correction, file: str, row: int
+) -> None:
     """Standardise the record anew with the right value, and put it in the place of the old."""
     table = project.tables[correction.table]
     name = sql_name(table.id)
@@ -75,4 +86,6 @@ def _correct(warehouse: Warehouse, project: Project, correction: Correction, fil
     corrected, _ = standardise_rows(project, table, raw, facts)
     warehouse.put("recon.corrected", corrected)
     assignments = ", ".join(f'"{column}" = n."{column}"' for column, _ in standard_columns(table))
-    warehouse.execute(f"UPDATE current.{name} SET {assignments} FROM recon.corrected n WHERE current.{name}._file = n._file AND current.{name}._row = n._row")
+    warehouse.execute(
+        f"UPDATE current.{name} SET {assignments} FROM recon.corrected n WHERE current.{name}._file = n._file AND current.{name}._row = n._row"
+    )

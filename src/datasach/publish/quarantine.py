@@ -20,10 +20,14 @@ def keep_quarantine(warehouse: Warehouse, project: Project) -> int:
     """
     side = warehouse.layout.scratch("quarantine")
     held = 0
-    tables = [row[0] for row in warehouse.rows("SELECT DISTINCT table_id FROM checks.held ORDER BY 1")]
+    tables = [
+        row[0] for row in warehouse.rows("SELECT DISTINCT table_id FROM checks.held ORDER BY 1")
+    ]
     for table_id in tables:
         table = project.tables[table_id]
-        held += warehouse.write_parquet(_rows(table_id), side / table.database / f"{table.name}.parquet")
+        held += warehouse.write_parquet(
+            _rows(table_id), side / table.database / f"{table.name}.parquet"
+        )
     home = warehouse.layout.root / "quarantine"
     old = warehouse.layout.state / ".quarantine.old"
     shutil.rmtree(old, ignore_errors=True)

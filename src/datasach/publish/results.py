@@ -12,7 +12,7 @@ from datasach.spec.project import Project
 from datasach.store.warehouse import Warehouse, sql_name
 
 TABLES = (
-    "checks.findings", "checks.held", "checks.metrics", "checks.books", "checks.scores",
+    "checks.findings", "checks.held", "checks.metrics", "checks.metrics_by_channel", "checks.books", "checks.scores",
     "checks.facilities", "checks.priority", "checks.lateness", "recon.units",
     "recon.channel_visits", "recon.corrections", "recon.channel_fields", "link.record_persons", "link.unit_persons",
     "link.review", "link.refused",

@@ -302,7 +302,9 @@ def _load_corrections(
             table = database.tables.get(one.table)
             if table is None:
                 hint = suggestion(one.table, database.tables)
-                problems.add(path, document.line((*where, "table")), f'no table "{one.table}"{hint}')
+                problems.add(
+                    path, document.line((*where, "table")), f'no table "{one.table}"{hint}'
+                )
                 continue
             for name in (one.field, *one.where):
                 if name not in table.field_names and name != "_facility":

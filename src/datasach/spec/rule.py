@@ -146,16 +146,25 @@ _READ_TYPES = ("integer", "decimal", "date", "datetime", "birth")
 
 def form_rules(table: Table, declared: list[Rule]) -> list[Rule]:
     """The rules of form of one table, except where a declared rule without a condition asks the same."""
-    asked = {(r.kind, r.parameters.get("field")) for r in declared if r.table == table.id and r.when is None}
+    asked = {
+        (r.kind, r.parameters.get("field"))
+        for r in declared
+        if r.table == table.id and r.when is None
+    }
     rules: list[Rule] = []
     for field in table.fields:
         wanted = {
             "filled": field.presence == "required" and ("required", field.name) not in asked,
-            "listed": field.type == "code" and field.list is not None and ("in_list", field.name) not in asked,
+            "listed": field.type == "code"
+            and field.list is not None
+            and ("in_list", field.name) not in asked,
             "readable": field.type in _READ_TYPES and ("readable", field.name) not in asked,
-            "length": field.max_length is not None and field.type in ("text", "name", "key", "code"),
+            "length": field.max_length is not None
+            and field.type in ("text", "name", "key", "code"),
         }
-        rules += [_form_rule(table, field, check) for check, is_wanted in wanted.items() if is_wanted]
+        rules += [
+            _form_rule(table, field, check) for check, is_wanted in wanted.items() if is_wanted
+        ]
     return rules
 
 

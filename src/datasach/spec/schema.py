@@ -26,7 +26,10 @@ SCHEMAS: dict[str, type[Declared]] = {
 
 def schema_text(name: str) -> str:
     """One schema, as it is written: sorted, so that a difference is a difference."""
-    return json.dumps(SCHEMAS[name].model_json_schema(), indent=1, sort_keys=True, ensure_ascii=False) + "\n"
+    return (
+        json.dumps(SCHEMAS[name].model_json_schema(), indent=1, sort_keys=True, ensure_ascii=False)
+        + "\n"
+    )
 
 
 def write_schemas(folder: Path) -> list[Path]:

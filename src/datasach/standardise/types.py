@@ -52,7 +52,11 @@ WHY = "why:"
 
 
 def convert(
-    raw: pl.DataFrame, fields: Sequence[Field], knowledge: Knowledge, order: dates.Order, strict: bool
+    raw: pl.DataFrame,
+    fields: Sequence[Field],
+    knowledge: Knowledge,
+    order: dates.Order,
+    strict: bool,
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
     """(typed columns by field name, reasons by field name) of a raw chunk, row for row.
 
@@ -133,7 +137,11 @@ def _reason(field: Field, strict: bool) -> pl.Expr:
             .otherwise(pl.lit(_CHANGED.get(field.type, "form")))
         )
     if strict and field.type != "birth":
-        form = _STANDARD_TIME if field.type == "datetime" and field.name not in _DAY_OR_TIME else _STANDARD_DAY
+        form = (
+            _STANDARD_TIME
+            if field.type == "datetime" and field.name not in _DAY_OR_TIME
+            else _STANDARD_DAY
+        )
         why = why.when(~bare.str.contains(form)).then(pl.lit("date_form"))
     return why.otherwise(None)
 

@@ -134,7 +134,10 @@ class Warehouse:
         """Add rows to a table, by column names."""
         if not rows:
             return
-        self.con.register("incoming_frame", pl.DataFrame(rows, schema=list(columns), orient="row", infer_schema_length=None))
+        self.con.register(
+            "incoming_frame",
+            pl.DataFrame(rows, schema=list(columns), orient="row", infer_schema_length=None),
+        )
         listed = ", ".join(columns)
         self.con.execute(f"INSERT INTO {name} ({listed}) SELECT {listed} FROM incoming_frame")
         self.con.unregister("incoming_frame")

@@ -48,7 +48,9 @@ def evaluate_form(warehouse: Warehouse, project: Project, table: Table) -> None:
             f" (SELECT _file, _row, _key, _facility, list_filter([{tests}], lambda x: x IS NOT NULL) AS failed"
             f" FROM current.{name}) WHERE len(failed) > 0"
         )
-    readable = {rule.parameters["field"] for rule in rules if rule.parameters["check"] == "readable"}
+    readable = {
+        rule.parameters["field"] for rule in rules if rule.parameters["check"] == "readable"
+    }
     if readable:
         fields = ", ".join(f"'{field}'" for field in sorted(readable))
         reasons = ", ".join(f"'{reason}'" for reason in READING)
@@ -68,7 +70,13 @@ def _ask(warehouse: Warehouse, table: Table, name: str, rules: list[Rule]) -> No
     )
     at = {field: 3 + i for i, field in enumerate(fields)}
     asked = [
-        (table.id, rule.id, row[0], row[1], row[2] if rule.parameters["check"] == "filled" else row[at[rule.parameters["field"]]])
+        (
+            table.id,
+            rule.id,
+            row[0],
+            row[1],
+            row[2] if rule.parameters["check"] == "filled" else row[at[rule.parameters["field"]]],
+        )
         for row in rows
         for rule in rules
     ]
@@ -84,5 +92,7 @@ def _violated(project: Project, table: Table, rule: Rule) -> str:
         case "length":
             return f"length(CAST({column} AS VARCHAR)) > {field.max_length}"
         case _:
-            codes = ", ".join("'" + code.replace("'", "''") + "'" for code in code_list(project, field.list or ""))
+            codes = ", ".join(
+                "'" + code.replace("'", "''") + "'" for code in code_list(project, field.list or "")
+            )
             return f"{column} IS NOT NULL AND {column} NOT IN ({codes})"

@@ -51,7 +51,9 @@ def profile(warehouse: Warehouse, table: Table) -> list[FieldProfile]:
 def _field(warehouse: Warehouse, field: Field, rows: int) -> FieldProfile:
     column = f'"{field.name}"'
     text = f"CAST({column} AS VARCHAR)"
-    filled, distinct = warehouse.rows(f"SELECT count({column}), count(DISTINCT {column}) FROM profiled")[0]
+    filled, distinct = warehouse.rows(
+        f"SELECT count({column}), count(DISTINCT {column}) FROM profiled"
+    )[0]
     shape = f"regexp_replace(regexp_replace(regexp_replace({text}, '[0-9]', '9', 'g'), '\\p{{Lu}}', 'A', 'g'), '\\p{{Ll}}', 'a', 'g')"
     shapes = _commonest(warehouse, shape, column)
     is_open = field.classification == "general"
@@ -65,9 +67,13 @@ def _field(warehouse: Warehouse, field: Field, rows: int) -> FieldProfile:
             f"SELECT CAST(min({column}) AS VARCHAR), CAST(max({column}) AS VARCHAR) FROM profiled"
         )[0]
     listed = ", ".join("'" + word + "'" for word in PLACEHOLDERS)
-    placeholders = warehouse.value(f"SELECT count(*) FROM profiled WHERE upper({text}) IN ({listed})")
+    placeholders = warehouse.value(
+        f"SELECT count(*) FROM profiled WHERE upper({text}) IN ({listed})"
+    )
     top = _commonest(warehouse, text, column) if is_open else shapes
-    return FieldProfile(field, rows, filled, distinct, top, shapes, low, high, int(placeholders or 0))
+    return FieldProfile(
+        field, rows, filled, distinct, top, shapes, low, high, int(placeholders or 0)
+    )
 
 
 def _commonest(warehouse: Warehouse, expression: str, column: str) -> list[tuple[str, int]]:
@@ -87,7 +93,9 @@ def as_text(table: Table, profiles: list[FieldProfile]) -> str:
         common = ", ".join(f"{value[:24]} ×{count}" for value, count in one.top[:3])
         bounds = f"  [{one.low} … {one.high}]" if one.low is not None else ""
         marks = "".join(f"  ! {word}" for word in _suspicions(one))
-        lines.append(f"{one.field.name:24}{one.fill:8.1%}{one.distinct:10,}  {common}{bounds}{marks}")
+        lines.append(
+            f"{one.field.name:24}{one.fill:8.1%}{one.distinct:10,}  {common}{bounds}{marks}"
+        )
     return "\n".join(lines)
 
 
@@ -98,7 +106,11 @@ def _suspicions(one: FieldProfile) -> Iterator[str]:
         yield "always the same"
     if one.field.presence == "required" and one.rows and one.fill < NEARLY_ALL:
         yield f"{one.rows - one.filled} blank though required"
-    if len(one.shapes) > 1 and one.field.type not in ("text", "name") and one.shapes[0][1] > NEARLY_ALL * one.filled:
+    if (
+        len(one.shapes) > 1
+        and one.field.type not in ("text", "name")
+        and one.shapes[0][1] > NEARLY_ALL * one.filled
+    ):
         yield f"{one.filled - one.shapes[0][1]} of another shape than {one.shapes[0][0]}"
 
 
@@ -112,18 +124,53 @@ def suggested_rules(table: Table, profiles: list[FieldProfile]) -> str:
 def _drafts(table: Table, one: FieldProfile) -> Iterator[str]:
     name = one.field.name
     if one.rows >= 50 and one.fill >= NEARLY_ALL and one.field.presence != "required":
-        yield _yaml(table, name, "required", "", f"filled in {one.fill:.2%} of {one.rows} rows", "x", None)
-    plain_codes = one.field.type in ("code", "key") and one.field.list is None and one.field.classification == "general"
+        yield _yaml(
+            table, name, "required", "", f"filled in {one.fill:.2%} of {one.rows} rows", "x", None
+        )
+    plain_codes = (
+        one.field.type in ("code", "key")
+        and one.field.list is None
+        and one.field.classification == "general"
+    )
     if plain_codes and one.filled >= 50 and 1 < one.distinct <= FEW:
         values = [value for value, _ in one.top]
         listed = ", ".join(f'"{v}"' for v in sorted(values))
-        yield _yaml(table, name, "in_set", f"\n    values: [{listed}]", f"{one.distinct} values in {one.filled} rows", values[0], "?")
-    elif one.shapes and one.filled >= 50 and one.field.type in ("key", "code", "identifier", "card") and one.shapes[0][1] >= NEARLY_ALL * one.filled:
+        yield _yaml(
+            table,
+            name,
+            "in_set",
+            f"\n    values: [{listed}]",
+            f"{one.distinct} values in {one.filled} rows",
+            values[0],
+            "?",
+        )
+    elif (
+        one.shapes
+        and one.filled >= 50
+        and one.field.type in ("key", "code", "identifier", "card")
+        and one.shapes[0][1] >= NEARLY_ALL * one.filled
+    ):
         matches = _pattern(one.shapes[0][0])
         example = one.shapes[0][0].replace("A", "B").replace("a", "b")
-        yield _yaml(table, name, "pattern", f'\n    matches: "{matches}"', f"{one.shapes[0][1]} of {one.filled} have this shape", example, "?")
+        yield _yaml(
+            table,
+            name,
+            "pattern",
+            f'\n    matches: "{matches}"',
+            f"{one.shapes[0][1]} of {one.filled} have this shape",
+            example,
+            "?",
+        )
     if one.low is not None and one.field.type in NUMERIC and one.filled >= 200:
-        yield _yaml(table, name, "between", f'\n    low: "{one.low}"\n    high: "{one.high}"', "0.1 and 99.9 per cent points", one.low, "-999999999")
+        yield _yaml(
+            table,
+            name,
+            "between",
+            f'\n    low: "{one.low}"\n    high: "{one.high}"',
+            "0.1 and 99.9 per cent points",
+            one.low,
+            "-999999999",
+        )
 
 
 def _pattern(shape: str) -> str:
@@ -142,7 +189,9 @@ def _pattern(shape: str) -> str:
     return result
 
 
-def _yaml(table: Table, name: str, kind: str, parameters: str, seen: str, good: str, bad: str | None) -> str:
+def _yaml(
+    table: Table, name: str, kind: str, parameters: str, seen: str, good: str, bad: str | None
+) -> str:
     wrong = "null" if bad is None else f'"{bad}"'
     return f"""  - id: XXX-000
     tables: ["{table.id}"]

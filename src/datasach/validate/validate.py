@@ -85,7 +85,11 @@ def evaluate(
 
 
 def _evaluate_table(warehouse: Warehouse, project: Project, table: Table) -> list[NotRun]:
-    rules = [(r, compiled_check(project, r)) for r in project.rules if r.table == table.id and r.kind != FORM]
+    rules = [
+        (r, compiled_check(project, r))
+        for r in project.rules
+        if r.table == table.id and r.kind != FORM
+    ]
     not_run: list[NotRun] = []
     for group in _groups(rules, _asks_beside):
         not_run += _try(warehouse, _asked_query, table, group)

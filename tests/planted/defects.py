@@ -226,6 +226,12 @@ def _(e: Encounter, scene: Scene) -> Hit | None:
     return Hit("XML1", ("ngay_sinh",), tables=WHO, reasons=("unreadable",))
 
 
+@defect("birth_date_no_date", "identity")
+def _(e: Encounter, scene: Scene) -> Hit | None:
+    e.everywhere("NGAY_SINH", scene.rng.choice(("khoảng 1960", "KHONG RO", "1/60", "0")))
+    return Hit("XML1", ("ngay_sinh",), tables=WHO, reasons=("unreadable",))
+
+
 @defect("sex_not_in_list", "identity")
 def _(e: Encounter, scene: Scene) -> Hit | None:
     e.everywhere("GIOI_TINH", scene.rng.choice(("5", "0", "9")))

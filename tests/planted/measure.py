@@ -62,7 +62,8 @@ class Measured:
     flagged_records: set[str] = field(default_factory=set)
     examples: dict[str, str] = field(default_factory=dict)
     lost: list[str] = field(default_factory=list)
-    not_run: list[str] = field(default_factory=list)
+    withheld: tuple[str, ...] = ()
+    """Databases the gate did not publish: nothing planted is bad enough for that."""
 
     @property
     def detection(self) -> float:
@@ -83,8 +84,8 @@ def parts(out: Path, pattern: str) -> pl.DataFrame:
 
 
 def measure(project: Project, key: Key, inbox: Path, out: Path) -> Measured:
-    run_night(project, inbox, out, key.night)
-    result = Measured(key)
+    outcome = run_night(project, inbox, out, key.night)
+    result = Measured(key, withheld=outcome.withheld)
     results = out / "state/results"
     findings = pl.read_parquet(results / "checks.findings.parquet")
     units = parts(out, "units/units/*.parquet")
@@ -247,7 +248,7 @@ def judge(
         if state.startswith("only_"):
             extra.add(f"recon:{state}")
         return set().union(*found) | extra
-    if one.table not in BY_CHANNEL or one.family in ("presence", "conflicts"):
+    if one.table not in BY_CHANNEL or one.family in ("presence", "conflicts", "lateness"):
         return set().union(*found)
     return set().union(*found) if all(found) else set()
 
@@ -322,6 +323,7 @@ def show(result: Measured) -> str:
         f"   {rule} {n}  e.g. {result.examples[rule]}"
         for rule, n in result.flagged_clean.most_common()
     ]
+    text.append(f"withheld: {', '.join(result.withheld) or 'nothing'}")
     text.append(f"lost: {len(result.lost)} {result.lost[:5]}")
     return "\n".join(text)
 

@@ -39,6 +39,7 @@ def test_clean_records_are_seldom_spoken_about(measured: Measured) -> None:
 
 def test_nothing_is_lost(measured: Measured) -> None:
     assert measured.lost == []
+    assert measured.withheld == ()
 
 
 def test_the_same_seed_gives_the_same_inbox(tmp_path: Path) -> None:

@@ -119,10 +119,10 @@ def _known_elsewhere(project: Project, name: str) -> bool:
 
 def try_examples(project: Project, rules: Iterable[Rule]) -> list[Tried]:
     """Judge both examples of every rule."""
-    rules = [rule for rule in rules if rule.examples is not None]
+    tried = [(rule, rule.examples) for rule in rules if rule.examples is not None]
     rows: dict[str, list[tuple[str, dict[str, str | None]]]] = {}
-    for number, rule in enumerate(rules):
-        for word, example in (("good", rule.examples.good), ("bad", rule.examples.bad)):
+    for number, (rule, examples) in enumerate(tried):
+        for word, example in (("good", examples.good), ("bad", examples.bad)):
             label = f"{number}-{word}"
             rows.setdefault(rule.table, []).append(
                 (label, {**_identity_row(project, rule, example.row), "_subject": "1"})
@@ -133,7 +133,7 @@ def try_examples(project: Project, rules: Iterable[Rule]) -> list[Tried]:
         _stage(con, project, rows)
         return [
             Tried(rule, word == "good", *_judge(con, project, rule, f"{number}-{word}"))
-            for number, rule in enumerate(rules)
+            for number, (rule, _) in enumerate(tried)
             for word in ("good", "bad")
         ]
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import polars as pl
 
@@ -117,7 +118,7 @@ def _reason(field: Field, strict: bool) -> pl.Expr:
     sent, new = pl.col("sent:" + field.name), pl.col(field.name)
     bare = sent.str.strip_chars()
     nothing = bare.is_null() | (bare == "")
-    why = pl.when(nothing).then(None)
+    why: Any = pl.when(nothing).then(None)
     if field.type in ("date", "birth"):
         why = why.when(pl.col(WHY + field.name).is_not_null()).then(pl.col(WHY + field.name))
     elif field.type == "datetime":
@@ -125,9 +126,10 @@ def _reason(field: Field, strict: bool) -> pl.Expr:
         is_list = bare.str.contains(";") if (field.max_length or 0) >= 100 else pl.lit(False)
         why = why.when(is_list).then(None).when(new.is_null()).then(pl.lit("unreadable"))
     elif field.type in DTYPES:
-        return why.when(new.is_null()).then(pl.lit("unreadable"))
+        lost: pl.Expr = why.when(new.is_null()).then(pl.lit("unreadable"))
+        return lost
     else:
-        return (
+        changed: pl.Expr = (
             why.when(new == sent)
             .then(None)
             .when(new.is_null())
@@ -136,6 +138,7 @@ def _reason(field: Field, strict: bool) -> pl.Expr:
             .then(pl.lit("blanks"))
             .otherwise(pl.lit(_CHANGED.get(field.type, "form")))
         )
+        return changed
     if strict and field.type != "birth":
         form = (
             _STANDARD_TIME
@@ -143,7 +146,8 @@ def _reason(field: Field, strict: bool) -> pl.Expr:
             else _STANDARD_DAY
         )
         why = why.when(~bare.str.contains(form)).then(pl.lit("date_form"))
-    return why.otherwise(None)
+    reason: pl.Expr = why.otherwise(None)
+    return reason
 
 
 _STANDARD_DAY = r"\A[0-9]{8}([0-9]{4})?\z"

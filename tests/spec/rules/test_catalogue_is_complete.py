@@ -10,6 +10,7 @@ from string import ascii_lowercase
 import yaml
 
 from datasach.spec.project import Project
+from datasach.spec.rule import FORM
 from datasach.validate.kinds import KINDS
 
 ROOT = Path(__file__).parents[3]
@@ -19,9 +20,19 @@ NOT_BUILT = yaml.safe_load((ROOT / "rules/not_built/catalogue.yaml").read_text("
 ]
 
 
+OURS = ("LIN",)
+"""Prefixes of rules that the domain catalogue does not have: our own, each with its basis."""
+
+
+def _declared(project: Project) -> list[str]:
+    """Ids of rules in rule files (the rules of form follow from contracts)."""
+    return [rule.id for rule in project.rules if rule.kind != FORM]
+
+
 def _live(project: Project) -> set[str]:
     """Ids of the catalogue with a live rule; MON-011a and MON-011b are parts of MON-011."""
-    return {re.sub("[a-z]$", "", rule.id) for rule in project.rules}
+    ids = {re.sub("[a-z]$", "", rule) for rule in _declared(project)}
+    return {rule for rule in ids if not rule.startswith(OURS)}
 
 
 def test_every_id_is_live_or_listed_and_none_is_both(project: Project) -> None:
@@ -38,11 +49,17 @@ def test_what_is_not_built_says_why_in_both_languages_and_where_it_is_done() -> 
 
 def test_parts_of_a_rule_are_lettered_without_a_gap(project: Project) -> None:
     letters: dict[str, set[str]] = {}
-    for rule in project.rules:
-        whole = re.sub("[a-z]$", "", rule.id)
-        letters.setdefault(whole, set()).add(rule.id.removeprefix(whole))
+    for rule in _declared(project):
+        whole = re.sub("[a-z]$", "", rule)
+        letters.setdefault(whole, set()).add(rule.removeprefix(whole))
     wanted = [{""}, *(set(ascii_lowercase[:n]) for n in range(2, 6))]
     assert {whole: found for whole, found in letters.items() if found not in wanted} == {}
+
+
+def test_two_hundred_and_ninety_of_the_catalogue_are_live(project: Project) -> None:
+    """As rules, or enforced where they belong: by reading, versions, linking, publishing."""
+    elsewhere = [entry for entry in NOT_BUILT if entry["done_by"]]
+    assert len(_live(project)) + len(elsewhere) >= 290
 
 
 def test_every_database_has_rules(project: Project) -> None:

@@ -34,6 +34,22 @@ def test_icd_not_flagged_looks_at_every_code(judge: Judge) -> None:
     )  # fmt: skip
 
 
+def test_icd_listed_asks_whether_a_code_exists(judge: Judge) -> None:
+    """A longer code is asked by its first four characters; what is no code is another rule's business."""
+    judge(
+        VISIT,
+        """
+        record | ma_benh_kt | verdict
+        a      | I10;E11.9  | kept
+        b      | I10;K99.9  | violated
+        c      | S72.00     | kept
+        d      | VIEM PHOI  | kept
+        e      |            | not asked
+        """,
+        kind="icd_listed", field="ma_benh_kt",
+    )  # fmt: skip
+
+
 def test_in_reference_of_a_part_of_the_value(judge: Judge) -> None:
     judge(
         VISIT,

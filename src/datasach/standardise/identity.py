@@ -124,7 +124,11 @@ def merger_changes(typed: pl.DataFrame, block: pl.DataFrame, table: Table) -> pl
             }
         )
         found.append(
-            frame.filter(pl.col("new").is_not_null() & (pl.col("v") != "2025")).select(
+            frame.filter(
+                pl.col("new").is_not_null()
+                & (pl.col("v") != "2025")
+                & (pl.col("new") != pl.col("source"))
+            ).select(
                 "row",
                 pl.lit(code).alias("field"),
                 pl.when(pl.col("v") == "ambiguous")

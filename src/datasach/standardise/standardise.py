@@ -196,10 +196,13 @@ def _facility(raw: pl.DataFrame, typed: pl.DataFrame, table: Table) -> pl.Series
 
 
 def _decides(raw: pl.DataFrame, typed: pl.DataFrame, table: Table) -> pl.Series:
-    """The date that says which list of provinces a record was written with: its event, else its file's."""
+    """The date that says which list of provinces a record was written with: its event in an envelope, which
+    is written when the visit ends; the day of the extract elsewhere, whose addresses are today's."""
     event = (
         typed.get_column(table.event).cast(pl.Date)
-        if table.event and typed.get_column(table.event).dtype in (pl.Date, pl.Datetime("us"))
+        if table.event
+        and table.is_enveloped
+        and typed.get_column(table.event).dtype in (pl.Date, pl.Datetime("us"))
         else pl.Series([None], dtype=pl.Date).new_from_index(0, raw.height)
     )
     frame = pl.DataFrame(

@@ -229,7 +229,10 @@ def _datetime(field: Field, knowledge: Knowledge, order: dates.Order) -> pl.Expr
 
     Some papers list several times (XML13): that is no time, and stays unreadable.
     """
-    by_day = dates.date_expr(field.name, order).cast(pl.Datetime("us"))
+    text = pl.col(field.name).str.strip_chars()
+    # Only a text that says no time at all: "202605112561" says one, and it is none.
+    says_no_time = text.str.contains(r"\A[0-9]{8}\z|\A[0-9]{1,4}[-/.][0-9]{1,2}[-/.][0-9]{1,4}\z")
+    by_day = pl.when(says_no_time).then(dates.date_expr(field.name, order)).cast(pl.Datetime("us"))
     return pl.coalesce(dates.datetime_expr(field.name, order), by_day)
 
 

@@ -78,12 +78,14 @@ class Warehouse:
 
     def __init__(self, layout: Layout, resources: Resources) -> None:
         self.layout = layout
+        # On a small night threads cost more in waiting for each other than they save.
+        self.threads = resources.threads if _bytes(layout) > SMALL_NIGHT else 1
         self.scratch = layout.scratch(f"duckdb-{id(self)}")
         # A file, so that a nation's rows need not fit in memory; it is gone with the run.
         self.con = duckdb.connect(
             str(self.scratch / "night.duckdb"),
             config={
-                "threads": resources.threads,
+                "threads": self.threads,
                 "memory_limit": f"{resources.memory_mb}MB",
                 "temp_directory": str(self.scratch),
                 "preserve_insertion_order": True,
@@ -200,6 +202,17 @@ SIDE_LAYERS: dict[str, list[tuple[str, str]]] = {
         ("reason", "VARCHAR"), ("source_value", "VARCHAR"), ("new_value", "VARCHAR"),
     ],
 }  # fmt: skip
+
+
+SMALL_NIGHT = 64 * 2**20
+"""Bytes of standard parts and landed files up to which one thread serves."""
+
+
+def _bytes(layout: Layout) -> int:
+    parts = (layout.state / "standard").rglob("*.parquet")
+    return sum(
+        path.stat().st_size for path in (*parts, *layout.landing.rglob("*")) if path.is_file()
+    )
 
 
 def _view(

@@ -36,3 +36,13 @@ _ = form_kind  # importing it is what makes its kind known
 
 def compiled_check(project: Project, rule: Rule) -> Check:
     return compiled(project)[rule.id, rule.table]
+
+
+@lru_cache(maxsize=2)
+def by_table(project: Project) -> dict[str, list[tuple[Rule, Check]]]:
+    """Table id → its rules with their SQL, in the order they were declared."""
+    checks = compiled(project)
+    tables: dict[str, list[tuple[Rule, Check]]] = {table: [] for table in project.tables}
+    for rule in project.rules:
+        tables[rule.table].append((rule, checks[rule.id, rule.table]))
+    return tables

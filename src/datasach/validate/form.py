@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from datasach.spec.contract import Table
 from datasach.spec.project import Project
-from datasach.spec.rule import FORM, Rule
+from datasach.spec.rule import Rule
 from datasach.store.warehouse import Warehouse, sql_name
 from datasach.validate.context import Check, Context, code_list, kind
 
@@ -29,11 +29,10 @@ def form(ctx: Context, field: str, check: str) -> Check:
     return Check("true", "false", fields=(field,))
 
 
-def evaluate_form(warehouse: Warehouse, project: Project, table: Table) -> None:
+def evaluate_form(warehouse: Warehouse, project: Project, table: Table, rules: list[Rule]) -> None:
     """Reads   current.<table>, standard.changes
     Writes  rows of the temp tables `asked` and `broken` (see validate.evaluate)
     """
-    rules = [rule for rule in project.rules if rule.table == table.id and rule.kind == FORM]
     if not rules:
         return
     scanned = [rule for rule in rules if rule.parameters["check"] != "readable"]

@@ -81,6 +81,7 @@ def judge(
         json.dumps(
             {
                 "scratch": str(scratch),
+                "threads": warehouse.threads,
                 "tables": [
                     _table(warehouse, project, t, s)
                     for t, s in staged.items()

@@ -19,7 +19,7 @@ from datasach.spec.contract import Table
 from datasach.spec.project import Project
 from datasach.spec.rule import FORM, Rule
 from datasach.store.warehouse import Warehouse, sql_name
-from datasach.validate.compile import compiled_check
+from datasach.validate.compile import by_table
 from datasach.validate.form import evaluate_form
 from datasach.validate.kinds import Check
 
@@ -78,18 +78,15 @@ def evaluate(
         progress(table.id)
         if warehouse.value(f"SELECT count(*) FROM current.{sql_name(table.id)}"):
             not_run += _evaluate_table(warehouse, project, table)
-            evaluate_form(warehouse, project, table)
+            form = [rule for rule, _ in by_table(project)[table.id] if rule.kind == FORM]
+            evaluate_form(warehouse, project, table, form)
     _write_findings(warehouse)
     _write_metrics(warehouse)
     return not_run
 
 
 def _evaluate_table(warehouse: Warehouse, project: Project, table: Table) -> list[NotRun]:
-    rules = [
-        (r, compiled_check(project, r))
-        for r in project.rules
-        if r.table == table.id and r.kind != FORM
-    ]
+    rules = [(rule, check) for rule, check in by_table(project)[table.id] if rule.kind != FORM]
     not_run: list[NotRun] = []
     for group in _groups(rules, _asks_beside):
         not_run += _try(warehouse, _asked_query, table, group)

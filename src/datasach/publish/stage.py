@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from datasach.errors import ContractBroken
 from datasach.spec.contract import Table
 from datasach.spec.project import Project
 from datasach.store.landing import sha256_of
@@ -63,11 +64,19 @@ def stage(
         progress(table.id)
         path = staged.folder / table.database / f"{table.name}.parquet"
         rows = warehouse.write_parquet(accepted_rows(project, table), path)
+        _keeps_contract(warehouse, table, path)
         staged.tables[table.id] = _measured(path, rows)
     path = staged.folder / PERSONS / "person.parquet"
     rows = warehouse.write_parquet("SELECT * FROM golden.person ORDER BY person_id", path)
     staged.tables[f"{PERSONS}.person"] = _measured(path, rows)
     return staged
+
+
+def _keeps_contract(warehouse: Warehouse, table: Table, path: Path) -> None:
+    """Raises ContractBroken unless the file has the table's columns in their order."""
+    written = [row[0] for row in warehouse.rows(f"DESCRIBE SELECT * FROM read_parquet('{path}')")]
+    if written != published_columns(table):
+        raise ContractBroken(f"{table.id}: the staged file has other columns than its contract")
 
 
 def _measured(path: Path, rows: int) -> StagedTable:

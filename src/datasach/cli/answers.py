@@ -1,0 +1,112 @@
+"""Questions that people ask of a night."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from datasach.cli.common import file_type, load, night_type, project_option, warehouse_type
+
+
+@click.command()
+@project_option
+@click.option("--out", required=True, type=click.Path(file_okay=False, exists=True, path_type=Path))
+@click.option(
+    "--values", is_flag=True, help="Show source and new values (restricted: a person's data)."
+)
+@click.argument("record")
+def explain(root: Path | None, out: Path, record: str, values: bool) -> None:
+    """Walk one record from its file to the published row, or to why it was held.
+
+    RECORD is FILE:TABLE:ROW (as receipts print it), FACILITY|MA_LK, or the place in a file: NAME#LINE.
+    """
+    from datasach.pipeline.explain import explain_record
+
+    click.echo(explain_record(load(root), out, record, values))
+
+
+@click.command()
+@project_option
+@click.option("--out", required=True, type=click.Path(file_okay=False, exists=True, path_type=Path))
+@click.option("--rules", is_flag=True, help="Print suggested rules (YAML drafts) instead.")
+@click.argument("table")
+def profile(root: Path | None, out: Path, rules: bool, table: str) -> None:
+    """Show how the fields of TABLE (kcb_emr.visit) are filled, and suggest rules."""
+    from datasach.pipeline.profile import profile_table
+
+    click.echo(profile_table(load(root), out, table, rules))
+
+
+@click.command()
+@project_option
+@click.option("--facility", help="Code of the facility; default: what the first envelope says.")
+@click.option(
+    "--with", "registers", type=warehouse_type,
+    help="A warehouse whose registers (facilities, staff, cards …) are to be known.",
+)  # fmt: skip
+@click.option("--night", type=night_type, help="As if sent in this night; default: tonight.")
+@click.option("--json", "as_json", is_flag=True, help="The receipts as JSON, for software.")
+@click.argument("files", nargs=-1, required=True, type=file_type)
+def precheck(
+    root: Path | None, facility: str | None, registers: Path | None, night: Any, as_json: bool,
+    files: tuple[Path, ...],
+) -> None:  # fmt: skip
+    """Check FILES before they are sent: the same rules, the same receipt, nothing stored.
+
+    Exit code 0: nothing would be held or rejected; 20: something would.
+    """
+    from datasach.pipeline.precheck import precheck as check_before
+    from datasach.pipeline.precheck import told
+
+    when = night.date() if night else None
+    found = check_before(load(root), files, facility, registers, when)
+    click.echo(told(found, as_json))
+    raise SystemExit(found.exit_code)
+
+
+@click.command()
+@project_option
+@click.option("--out", required=True, type=warehouse_type, help="Warehouse folder.")
+@click.option("--province", help="Only this province (two digits).")
+@click.option("--facility", help="Only this facility.")
+@click.option("--closed", is_flag=True, help="Closed tasks too.")
+@click.option(
+    "--xlsx", type=click.Path(dir_okay=False, path_type=Path), help="Write a workbook too."
+)
+def tasks(
+    root: Path | None, out: Path, province: str | None, facility: str | None, closed: bool,
+    xlsx: Path | None,
+) -> None:  # fmt: skip
+    """Who owes what since when: open defects by facility and rule, worst first."""
+    from datasach.report.task_list import list_tasks, tasks_text, write_tasks
+
+    found = list_tasks(load(root), out, province, facility, closed)
+    if xlsx is not None:
+        write_tasks(found, xlsx)
+    click.echo(tasks_text(found))
+
+
+@click.command()
+@click.option("--out", required=True, type=warehouse_type, help="Warehouse folder.")
+@click.option("--facility", required=True)
+@click.option("--night", type=night_type, help="Default: the last night in which it sent anything.")
+def fix(out: Path, facility: str, night: Any) -> None:
+    """What must a facility fix from last night? Root causes first, with places and remedies."""
+    from datasach.report.desk import clerks_list
+
+    click.echo(clerks_list(out, facility, night.date().isoformat() if night else None))
+
+
+@click.command()
+@click.option("--out", required=True, type=warehouse_type, help="Warehouse folder.")
+@click.option("--province", required=True, help="Two digits, of the list of 34.")
+def department(out: Path, province: str) -> None:
+    """Which facilities of a province are late or failing, and what is most common?"""
+    from datasach.report.department import department_text, read_answer
+
+    click.echo(department_text(read_answer(out, province)))
+
+
+VERBS = (explain, profile, precheck, tasks, fix, department)

@@ -22,10 +22,13 @@ run: $(VENV)/run  ## Set up, invent three nights of twelve facilities, run them,
 	$(BIN)/datasach demo --out demo
 
 test: $(VENV)/dev  ## Run every test (the slow ones too)
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not long"
 
 test-fast: $(VENV)/dev  ## Run the tests that need neither a server nor minutes
-	$(BIN)/python -m pytest -m "not slow"
+	$(BIN)/python -m pytest -m "not slow and not long"
+
+test-long: $(VENV)/dev  ## Run the long forms: every fault point, every hostile file, hundreds of kills
+	$(BIN)/python -m pytest -m long
 
 flow: $(VENV)/run  ## Run the demo's last night as a Prefect flow with its embedded server
 	test -d demo/inbox || $(BIN)/datasach demo --out demo
@@ -48,4 +51,4 @@ lock:  ## Renew the locks on purpose (needs uv); look at the demo's figures befo
 clean:  ## Remove the demo and caches
 	rm -rf demo .pytest_cache .mypy_cache .ruff_cache .hypothesis build
 
-.PHONY: help run test test-fast flow check bench lock clean
+.PHONY: help run test test-fast test-long flow check bench lock clean

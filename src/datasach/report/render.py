@@ -16,7 +16,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from datasach.report import cells, charts, numbers
+from datasach.report import cells, charts, downloads, numbers
 from datasach.report.cells import spans
 from datasach.report.counts import FATE_TITLES, FATES
 from datasach.report.places import folder_of
@@ -93,7 +93,7 @@ class Renderer:
             channels=CHANNELS, num=cells.num, count_cells=cells.count_cells, severity=cells.severity,
             score_cells=cells.score_cells, records=cells.records_cell, chip=cells.chip,
             tones=words.verdicts.words, words=words,
-            few=self._few, task_states=STATE_TITLES, version=version, declarations=declarations,
+            offered=downloads.offered, few=self._few, task_states=STATE_TITLES, version=version, declarations=declarations,
             fingerprint=self.fingerprint, style=Markup(self._style), script=Markup(SCRIPT),
             csp=_policy(self._style),
         )  # fmt: skip

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from datasach import __version__
-from datasach.report import pages, tables
+from datasach.report import download_rows, pages
 from datasach.report.book import Book, open_book
 from datasach.report.deliveries import gather
 from datasach.report.department import write_answers
@@ -76,7 +76,7 @@ def _write_site(book: Book, renderer: Renderer, home: Path) -> int:
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_text(text, "utf-8")
         count += 1
-    tables.write_tables(book, side / "data")
+    download_rows.write_downloads(book, side / "data")
     write_answers(book, side / "data")
     side.replace(home)
     fsync_folder(home.parent)

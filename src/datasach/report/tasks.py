@@ -70,6 +70,10 @@ class Task:
     def severity(self) -> Severity:
         return self.rule.severity
 
+    def tells_of(self, sensitive: Iterable[str]) -> bool:
+        """Would its counts tell how many records of a sensitive database there are?"""
+        return not {table.split(".")[0] for table in self.tables}.isdisjoint(sensitive)
+
     def urgency(self) -> tuple[Any, ...]:
         """Overdue first, then by consequence, then by records: what a steward takes up first."""
         order = {"overdue": 0, "open": 1, "closed": 2}[self.state]

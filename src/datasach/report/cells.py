@@ -20,7 +20,7 @@ from datasach.spec.rule import PILLAR_TITLES
 if TYPE_CHECKING:
     from datasach.report.quality import Score
 
-_COUNT_LABELS = tuple(FATE_TITLES[name].vi for name in ("read", *FATES))
+_COUNTS = tuple((FATE_TITLES[name].vi, name) for name in ("read", *FATES))
 NOT_APPLICABLE = Title(vi="Không áp dụng", en="Not applicable")
 SEVERITIES: dict[str, tuple[Tone, Title]] = {
     "stop": ("bad", Title(vi="Chặn", en="Stop")),
@@ -37,25 +37,32 @@ def spans(vi: str | Markup, en: str | Markup) -> Markup:
     )
 
 
-def num(number: int | None, label: str = "") -> Markup:
-    """A number in a cell; `label` heads it where the table becomes cards."""
+def num(number: int | None, label: str = "", figure: str = "") -> Markup:
+    """A number in a cell; `label` heads it where the table becomes cards, `figure` names it for software
+    (reports/README.md, "Figures")."""
     zero = "" if number else " zero"
     shown = "–" if number is None else numbers.vi(number)
     head = f' data-l="{escape(label)}"' if label else ""
-    return Markup(f'<td class="n{zero}"{head}>{shown}</td>')
+    name = f' data-figure="{figure}"' if figure and number is not None else ""
+    return Markup(f'<td class="n{zero}"{head}{name}>{shown}</td>')
+
+
+def figure(name: str, number: int) -> Markup:
+    """A number in running text, named for software."""
+    return Markup(f'<span data-figure="{name}">{numbers.vi(number)}</span>')
 
 
 def records_cell(number: int | None) -> Markup:
     """Current records of a database; `None`: the number must not be told (report.disclosure)."""
     if number is None:
         return Markup(f'<td class="n" data-l="Bản ghi">{spans("ẩn", "hidden")}</td>')
-    return num(number, "Bản ghi")
+    return num(number, "Bản ghi", "records")
 
 
 def count_cells(counts: Counts) -> Markup:
     """Six cells in the order read, accepted, held, rejected, superseded, duplicate."""
-    pairs = zip(counts, _COUNT_LABELS, strict=True)
-    return Markup("".join(num(number, label) for number, label in pairs))
+    named = zip(counts, _COUNTS, strict=True)
+    return Markup("".join(num(number, label, name) for number, (label, name) in named))
 
 
 def chip(tone: Tone, title: Title, tag: str = "chip") -> Markup:
@@ -82,7 +89,10 @@ def _score_cell(score: Score, verdicts: Verdicts) -> str:
     if score.value is not None:
         shown = numbers.percent(score.value)
         top, bottom = numbers.vi(score.share.numerator), numbers.vi(score.share.denominator)
-        detail = f"<small>{top} / {bottom}</small>"
+        detail = (
+            f'<small><span data-figure="{score.pillar}-top">{top}</span> /'
+            f' <span data-figure="{score.pillar}-bottom">{bottom}</span></small>'
+        )
     else:
         shown = f"n &lt; {verdicts.min_records}" if score.share.denominator else "–"
     return (

@@ -66,6 +66,7 @@ def render_all(book: Book, renderer: Renderer) -> Iterator[tuple[str, str]]:
                     page=page,
                     menu=menu,
                     section=page.id,
+                    thing=thing,
                     up="../" * path.count("/"),
                     tonight=book.country.tonight,
                     **context(book, thing),

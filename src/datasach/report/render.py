@@ -90,7 +90,7 @@ class Renderer:
             say=say, t=spans, two=two, mark=charts.mark, bar=charts.bar, stack=charts.stack,
             spark=charts.spark, strip=charts.strip, columns=charts.columns, verdict=self._verdict,
             fates=FATES, fate_titles=FATE_TITLES, pillars=PILLARS, pillar_titles=PILLAR_TITLES,
-            channels=CHANNELS, num=cells.num, count_cells=cells.count_cells, severity=cells.severity,
+            channels=CHANNELS, num=cells.num, count_cells=cells.count_cells, figure=cells.figure, severity=cells.severity,
             score_cells=cells.score_cells, records=cells.records_cell, chip=cells.chip,
             tones=words.verdicts.words, words=words,
             offered=downloads.offered, few=self._few, task_states=STATE_TITLES, version=version, declarations=declarations,

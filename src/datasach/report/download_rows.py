@@ -73,8 +73,8 @@ def _scores(found: list[Score], parts: int) -> Iterator[Any]:
         told = score.value is not None
         yield score.value
         if parts == 4:
-            yield score.share.numerator if told else None
-            yield score.share.denominator if told else None
+            yield round(score.share.numerator, 3) if told else None
+            yield round(score.share.denominator, 3) if told else None
         yield score.tone
 
 

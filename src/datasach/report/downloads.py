@@ -66,6 +66,21 @@ def _column(vi: str, en: str, kind: Kind = "text", width: int = 14) -> Column:
     return Column(Title(vi=vi, en=en), kind, width)
 
 
+def _score_columns() -> dict[str, Column]:
+    parts: tuple[tuple[str, str, str, Kind], ...] = (
+        ("share", "", "", "share"),
+        ("numerator", ": tử số", ": numerator", "number"),
+        ("denominator", ": mẫu số", ": denominator", "number"),
+        ("verdict", ": nhận xét", ": verdict", "verdict"),
+    )
+    titles = PILLAR_TITLES
+    return {
+        f"{pillar}_{part}": _column(titles[pillar].vi + vi, titles[pillar].en + en, kind, 12)
+        for pillar in PILLARS
+        for part, vi, en, kind in parts
+    }
+
+
 COLUMNS: dict[str, Column] = {
     "night": _column("Đêm", "Night", "day", 12),
     "province": _column("Mã tỉnh", "Province code", "code", 9),
@@ -104,18 +119,7 @@ COLUMNS: dict[str, Column] = {
     "records": _column("Bản ghi hiện hành", "Current records", "count", 12),
     "published_rows": _column("Dòng đã công bố", "Rows published", "count", 12),
     "suppressed": _column("Ẩn vì số nhỏ", "Hidden, small", "yes", 8),
-    **{
-        f"{pillar}_{part}": Column(
-            Title(vi=f"{PILLAR_TITLES[pillar].vi}{vi}", en=f"{PILLAR_TITLES[pillar].en}{en}"), kind, 12
-        )
-        for pillar in PILLARS
-        for part, vi, en, kind in (
-            ("share", "", "", "share"),
-            ("numerator", ": tử số", ": numerator", "number"),
-            ("denominator", ": mẫu số", ": denominator", "number"),
-            ("verdict", ": nhận xét", ": verdict", "verdict"),
-        )
-    },
+    **_score_columns(),
     "whose": _column("Của ai (VN, tỉnh, cơ sở)", "Whose (VN, province, facility)", "code", 12),
     "pillar": _column("Điểm", "Score", "code", 8),
     "numerator": _column("Tử số", "Numerator", "number", 12),

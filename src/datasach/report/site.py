@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from datasach import __version__
-from datasach.report import download_rows, pages
+from datasach.report import download_rows, pages, workbooks
 from datasach.report.book import Book, open_book
 from datasach.report.deliveries import gather
 from datasach.report.department import write_answers
@@ -77,6 +77,7 @@ def _write_site(book: Book, renderer: Renderer, home: Path) -> int:
         target.write_text(text, "utf-8")
         count += 1
     download_rows.write_downloads(book, side / "data")
+    workbooks.write_workbooks(side / "data", book.night.project, book.words, book.country.tonight)
     write_answers(book, side / "data")
     side.replace(home)
     fsync_folder(home.parent)

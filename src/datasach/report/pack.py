@@ -37,7 +37,7 @@ from datasach.store.layout import Layout
 NATION = "VN"
 BEFORE = timedelta(7)
 """Between two meetings, unless a night is named."""
-DEFECTS, TASKS, DEBTORS, SILENT = 10, 20, 20, 40
+DEFECTS, RULES, NAMED, DEBTORS, SILENT = 10, 8, 5, 12, 40
 """Rows on paper; the workbook has them all."""
 TREND_NIGHTS = 30
 _ABOUT = (Column("Điều", 34), Column("Nội dung", 84), Column("English", 84))
@@ -136,6 +136,16 @@ class Pack:
             one.due = min(one.due or task.due.isoformat(), task.due.isoformat())
             one.worst = one.worst or task
         return sorted(found.values(), key=lambda d: (-d.overdue, -d.tasks, d.since, d.facility))
+
+    def discussed(self) -> list[tuple[Rule, list[Task], int, int]]:
+        """(rule, its most urgent tasks, all of them, overdue), in the order of the most urgent task."""
+        found: dict[str, list[Task]] = defaultdict(list)
+        for task in self.tasks:
+            found[task.rule.id].append(task)
+        return [
+            (tasks[0].rule, tasks[:NAMED], len(tasks), sum(t.state == "overdue" for t in tasks))
+            for tasks in found.values()
+        ]
 
     def owners(self) -> list[tuple[str, str, int, int]]:
         """(owner vi, en, open tasks in its databases, overdue)."""
@@ -318,7 +328,7 @@ def _context(pack: Pack, words: Words) -> dict[str, Any]:
         "counts": pack.counts(),
         "counts_before": pack.counts(before=True),
         "defects": pack.defects[:DEFECTS],
-        "tasks": pack.tasks[:TASKS],
+        "discussed": pack.discussed()[:RULES],
         "debtors": pack.debtors()[:DEBTORS],
         "all_debtors": len(pack.debtors()),
         "owners": pack.owners(),

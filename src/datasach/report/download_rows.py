@@ -9,12 +9,12 @@ from typing import Any
 
 import polars as pl
 
-from datasach.report.audit_pages import linkage
 from datasach.report.book import Book
 from datasach.report.catalogue import write_csv
 from datasach.report.counts import Counts
 from datasach.report.deliveries import Delivery
 from datasach.report.downloads import COUNTS, frame_of, write_dictionary, write_table
+from datasach.report.linkage_page import linkage
 from datasach.report.national_pages import level_titles, silent_units
 from datasach.report.places import Place, Unit
 from datasach.report.quality import Score

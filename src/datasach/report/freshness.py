@@ -9,7 +9,7 @@ Both stand for what is current now. Counts of sensitive databases follow report.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from datasach.report.book import Book, Context
 from datasach.report.counts import Share

@@ -5,7 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from datasach.errors import SpecError
-from datasach.report import audit_pages, facility_page, freshness, linkage_page, national_pages, progress, province_page, rules_page
+from datasach.report import (
+    audit_pages,
+    facility_page,
+    freshness,
+    linkage_page,
+    national_pages,
+    progress,
+    province_page,
+    rules_page,
+)
 from datasach.report.book import Book, PageContext
 from datasach.report.places import folder_of
 from datasach.report.render import Renderer

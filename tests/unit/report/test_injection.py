@@ -93,7 +93,18 @@ def _register() -> str:
     text = io.StringIO()
     writer = csv.writer(text, delimiter=";")
     writer.writerow(
-        "ma_cskcb ten_cskcb so_giay_phep cap loai_hinh matinh maxa dia_chi trang_thai ngay_hieu_luc".split()
+        [
+            "ma_cskcb",
+            "ten_cskcb",
+            "so_giay_phep",
+            "cap",
+            "loai_hinh",
+            "matinh",
+            "maxa",
+            "dia_chi",
+            "trang_thai",
+            "ngay_hieu_luc",
+        ]
     )
     for code, name in zip(codes(), CORPUS, strict=True):
         writer.writerow(
@@ -106,7 +117,17 @@ def _doses(code: str) -> str:
     text = io.StringIO()
     writer = csv.writer(text, delimiter=";")
     writer.writerow(
-        "ma_mui_tiem ho_ten ngay_sinh gioi_tinh ma_vac_xin ten_vac_xin ngay_tiem ma_cskcb phan_ung".split()
+        [
+            "ma_mui_tiem",
+            "ho_ten",
+            "ngay_sinh",
+            "gioi_tinh",
+            "ma_vac_xin",
+            "ten_vac_xin",
+            "ngay_tiem",
+            "ma_cskcb",
+            "phan_ung",
+        ]
     )
     for n, said in enumerate(CORPUS):
         writer.writerow([f"M{n}", said, "20200101", "1", said, said, "20260302", code, said])

@@ -75,7 +75,9 @@ def render_all(book: Book, renderer: Renderer) -> Iterator[tuple[str, str]]:
                 f'reports/pages.yaml: no page "{page.id}"{suggestion(page.id, CONTEXTS)}'
             )
         for thing in things(page, book):
-            path = page.path.format(id=folder_of(thing) if thing else "")
+            # Codes of senders are what they sent; ids of rules are declared, and checked there.
+            name = thing if page.per == "rule" else folder_of(thing) if thing else ""
+            path = page.path.format(id=name)
             yield (
                 path,
                 renderer.page(

@@ -71,6 +71,7 @@ def _write_site(book: Book, renderer: Renderer, home: Path) -> int:
     side = home.with_name(f".{home.name}.part")
     shutil.rmtree(side, ignore_errors=True)
     count = 0
+    renderer.tell(facility_books=workbooks.offered_to_facilities(len(book.country.units)))
     for path, text in pages.render_all(book, renderer):
         target = side / path
         target.parent.mkdir(parents=True, exist_ok=True)

@@ -97,7 +97,7 @@ def write_workbooks(data: Path, project: Project, words: Words, night: str) -> i
     """Workbooks of all Departments below a site's `data`, and of facilities where they are few; returns how many."""
     speech = Speech.of(project, words)
     places = sorted(p.name for p in (data / PARTS).glob("*") if p.is_dir())
-    facilities = read_table(data, "facilities").height <= FACILITY_BOOKS
+    facilities = offered_to_facilities(read_table(data, "facilities").height)
     count = 0
     for place in places:
         whole = {name: read_table(data, name, place) for _, name in PLACE_SHEETS}
@@ -114,6 +114,11 @@ def write_workbooks(data: Path, project: Project, words: Words, night: str) -> i
                 )
                 count += 1
     return count
+
+
+def offered_to_facilities(facilities: int) -> bool:
+    """Does every facility get its workbook every night?"""
+    return facilities <= FACILITY_BOOKS
 
 
 def place_book(data: Path, place: str) -> Path:

@@ -5,7 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from datasach.errors import SpecError
-from datasach.report import audit_pages, facility_page, freshness, linkage_page, national_pages, progress, province_page, rules_page
+from datasach.report import (
+    audit_pages,
+    facility_page,
+    freshness,
+    linkage_page,
+    national_pages,
+    progress,
+    province_page,
+    rules_page,
+)
 from datasach.report.book import Book, PageContext
 from datasach.report.places import folder_of
 from datasach.report.render import Renderer
@@ -39,7 +48,11 @@ def things(page: Page, book: Book) -> list[str]:
     if page.per == "database":
         return [database.id for database in book.databases]
     if page.id == "facilities":
-        return [part for place in book.country.places.values() for part in province_page.parts(book, place)]
+        return [
+            part
+            for place in book.country.places.values()
+            for part in province_page.parts(book, place)
+        ]
     if page.per == "province":
         return list(book.country.places)
     if page.per == "facility":

@@ -315,17 +315,18 @@ def identity_filled(night: Night, sensitive: list[str]) -> dict[str, list[Identi
     }
     nation: dict[tuple[str, str], Share] = defaultdict(Share)
     own: dict[str, list[tuple[tuple[str, str], Share]]] = defaultdict(list)
-    for table_id, field, facility, filled, expected in night.warehouse.rows(
+    for table_id, name, facility, filled, expected in night.warehouse.rows(
         "SELECT table_id, field, facility, filled, expected FROM checks.priority WHERE expected > 0 ORDER BY ALL"
     ):
-        key = (table_id, field)
+        key = (table_id, name)
         if key in parts:
             nation[key] = nation[key].plus(Share(filled, expected))
             if facility:
                 own[facility].append((key, Share(filled, expected)))
     return {
         facility: [
-            IdentityFill(key[0], parts[key][1], parts[key][0], share, nation[key]) for key, share in found
+            IdentityFill(key[0], parts[key][1], parts[key][0], share, nation[key])
+            for key, share in found
         ]
         for facility, found in own.items()
     }

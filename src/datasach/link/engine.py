@@ -241,7 +241,8 @@ def link_records(
     """Persons of encoded records: candidates, weights, conflicts, judgements, persons.
 
     `model`, `rare`: frozen weights and shares of values; learnt from these records if not given.
-    `strict`: ids one slip apart forbid as other ids do. `prior_records`: number of records the prior rests
+    `strict`: as what is published is linked: ids one slip apart forbid as other ids do, and only what is
+    certain is joined. `prior_records`: number of records the prior rests
     on; default: these.
     """
     document = records.document
@@ -262,6 +263,11 @@ def link_records(
     return Linked(records, model, rare, scorer, person, pairs, told, compared_pairs, prior_records)
 
 
+def threshold(document: Matching, strict: bool) -> float:
+    """Bits from which records are joined."""
+    return document.certain if strict else document.join
+
+
 def weigh_pairs(
     records: Records, scorer: Scorer, left: Array, right: Array, judged: Judged, strict: bool
 ) -> Pairs:
@@ -280,7 +286,7 @@ def weigh_pairs(
         judged.overrule(a, b, weight)
         good = (evidence >= keep) | (weight != evidence)
         a, b, weight, evidence = a[good], b[good], weight[good], evidence[good]
-        reason = forbidden(records, a, b, strict)
+        reason = forbidden(records, scorer, a, b, strict)
         weight[(reason > 0) & (weight < ALWAYS / 2)] = NEVER
         kept.append((a, b, weight, evidence, reason))
     if not kept:
@@ -301,7 +307,7 @@ def weigher(
             some = slice(at, at + CHUNK)
             a, b = left[some], right[some]
             found[some] = scorer.weigh(a, b)[0]
-            found[some][forbidden(records, a, b, strict) > 0] = NEVER
+            found[some][forbidden(records, scorer, a, b, strict) > 0] = NEVER
             judged.overrule(a, b, found[some])
         return found
 

@@ -40,6 +40,7 @@ from datasach.link.engine import (
     Linked,
     Records,
     encode_records,
+    threshold,
     weigh_pairs,
     weigher,
 )
@@ -242,7 +243,12 @@ class Index:
         if len(judged.pairs):
             judged.overrule(a, b, w)
         persons = partition(
-            len(rows), a, b, w, weigher(some, scorer, judged, strict), self.document.certain
+            len(rows),
+            a,
+            b,
+            w,
+            weigher(some, scorer, judged, strict),
+            threshold(self.document, strict),
         )
         held = w >= 0
         label = _first_rows(components(len(rows), a[held], b[held]))

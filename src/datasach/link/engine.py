@@ -258,7 +258,7 @@ def link_records(
     del left, right
     person = partition(
         records.rows, pairs.left, pairs.right, pairs.weight,
-        weigher(records, scorer, judged, strict), document.certain,
+        weigher(records, scorer, judged, strict), threshold(document, strict),
     )  # fmt: skip
     return Linked(records, model, rare, scorer, person, pairs, told, compared_pairs, prior_records)
 

@@ -46,15 +46,13 @@ class Pass(Declared):
 
 
 class Kin(Declared):
-    """People of one household share much: what they agree on says little about being one person.
-
-    A non-match is either a stranger or kin. `same` and `close` give, for two *different* people of one
-    household, the probability that a comparison is at that level; what is not listed is as for strangers.
-    """
+    """People of one household share much: what they agree on says little about being one person."""
 
     pairs_per_record: float
-    same: dict[str, float]
-    close: dict[str, float] = {}
+    """Pairs of different people of one household, per record."""
+    levels: dict[str, dict[str, float]]
+    """Comparison → level → its probability for two different people of one household; what is not listed is
+    as for strangers. `same` stands for all levels at which the values are equal."""
     because: str
 
 

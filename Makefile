@@ -32,7 +32,7 @@ test-long: $(VENV)/dev  ## Run the long forms: every fault point, every hostile 
 
 flow: $(VENV)/run  ## Run the demo's last night as a Prefect flow with its embedded server
 	test -d demo/inbox || $(BIN)/datasach demo --out demo
-	$(BIN)/datasach flow --inbox demo/inbox --night 2026-03-04 --out demo/flow-warehouse
+	DATASACH_TRUST=demo/trust $(BIN)/datasach flow --inbox demo/inbox --night 2026-03-04 --out demo/flow-warehouse
 
 check: $(VENV)/dev  ## Format, lint, types, spelling, declarations
 	$(BIN)/ruff format --check src tests flows benchmarks

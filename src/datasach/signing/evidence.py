@@ -13,7 +13,8 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from dataclasses import dataclass, replace
+from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -21,10 +22,10 @@ from typing import Any
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from datasach.signing.trust import TrustStore
-from datasach.signing.verdict import Verdict
-from datasach.signing.verify import verify_envelope
-from datasach.spec.trust import Trust
+from datasach.signing.trust import TrustStore, store_of
+from datasach.signing.verdict import Verdict, receipt_time
+from datasach.signing.verify import judge, verify_envelope
+from datasach.spec.trust import Binding, Trust, TrustPolicy
 from datasach.store.layout import Layout, fsync_folder
 
 KIND, FORMAT = "datasach evidence", 1
@@ -36,10 +37,9 @@ def evidence_of(
     verdict: Verdict, data: bytes, at: datetime, trust: Trust, submission: Facts
 ) -> Facts:
     """The evidence of one judgement. `submission` says where the file came from (night, sender, source …)."""
-    chain = [
-        x509.load_der_x509_certificate(one).public_bytes(Encoding.PEM).decode("ascii")
-        for one in verdict.chain
-    ]
+    read = [x509.load_der_x509_certificate(one) for one in verdict.chain]
+    store = store_of(trust)
+    bindings = store.bindings_about(read[0], verdict.facility) if read else ()
     return {
         "kind": KIND,
         "format": FORMAT,
@@ -50,9 +50,14 @@ def evidence_of(
         "detail": verdict.detail,
         "judged_at": at.isoformat(),
         "signature": verdict.facts or None,
-        "chain": chain,
+        "chain": [one.public_bytes(Encoding.PEM).decode("ascii") for one in read],
         "crls": list(verdict.crls),
-        "trust": {"sha256": trust.fingerprint, "invented": trust.is_invented},
+        "trust": {
+            "sha256": trust.fingerprint,
+            "invented": trust.is_invented,
+            "policy": trust.policy.model_dump(mode="json"),
+            "bindings": [one.row() for one in bindings],
+        },
     }
 
 
@@ -80,7 +85,14 @@ def _settle(path: Path, data: bytes) -> None:
         handle.flush()
         os.fsync(handle.fileno())
     side.replace(path)
-    fsync_folder(path.parent)
+
+
+def settle_evidence(layout: Layout, places: Iterable[tuple[str, str]]) -> None:
+    """Make what was written for these (night, sender) survive a power cut. Once a batch, not once a file."""
+    folders = [layout.evidence / "crl", *(layout.evidence / n / s for n, s in sorted(set(places)))]
+    for folder in folders:
+        if folder.is_dir():
+            fsync_folder(folder)
 
 
 def read_evidence(path: Path) -> Facts | None:
@@ -94,6 +106,17 @@ def read_evidence(path: Path) -> Facts | None:
     return facts if isinstance(facts, dict) and facts.get("kind") == KIND else None
 
 
+def code_today(facts: Facts, store: TrustStore, night: str) -> str:
+    """The code that a trust folder gives to the signer of an evidence file, had it signed in `night`."""
+    if not facts["chain"] or not facts["signature"]:
+        return str(facts["code"])
+    chain = [x509.load_pem_x509_certificate(one.encode()) for one in facts["chain"]]
+    said = facts["signature"]["signing_time_claimed"]
+    signed_at = datetime.fromisoformat(said) if said else None
+    at = receipt_time(night)
+    return judge(store, chain[0], chain, facts["facility"], signed_at, at).code
+
+
 @dataclass(frozen=True, slots=True)
 class Checked:
     """What checking an evidence file came to; `problems` is empty when everything in it holds."""
@@ -103,57 +126,54 @@ class Checked:
     problems: tuple[str, ...]
 
 
-def check_evidence(facts: Facts, path: Path, data: bytes | None, trust: Trust | None) -> Checked:
-    """Work out again what an evidence file says, from the submission's bytes.
+def check_evidence(
+    facts: Facts, path: Path, data: bytes | None, trust: Trust | None = None
+) -> Checked:
+    """Work out again what an evidence file says, from the submission's bytes and what the evidence carries:
+    chain, revocation lists, policy, bindings.
 
-    With a trust folder that has roots, the chain must lead to one of them; without, it is judged by the root the
-    evidence carries, and the caller must say so. Revocation lists are those named in the evidence, from the
-    folder beside it. `data` None: only what the evidence says of itself can be checked.
+    That shows the judgement follows from them; that its root is a root at all only the reader's own trust folder
+    can show, and must, where it is given. `data` None: the submission is not at hand, which is a problem.
     """
-    problems: list[str] = []
-    own, missing = _own_trust(facts, path, trust)
-    problems += [f"the revocation list {name[:16]}… it names is not beside it" for name in missing]
     if data is None:
-        problems.append("the submission itself is not at hand: give it as a second file")
-        return Checked(facts, Verdict(str(facts.get("code"))), tuple(problems))
+        told = "the submission itself is not at hand: give it as a second file"
+        return Checked(facts, Verdict(str(facts["code"]), str(facts["detail"])), (told,))
+    own, problems = _carried(facts, path)
     sha256 = hashlib.sha256(data).hexdigest()
     if sha256 != facts["file"]["sha256"]:
         problems.append(f"the file is another one: SHA-256 {sha256[:16]}…")
-    at = datetime.fromisoformat(facts["judged_at"])
-    verdict = verify_envelope(data, TrustStore(own), at)
-    code = "SIG_MISSING" if facts["code"] == "SIG_NONE" else facts["code"]
-    if verdict.code != code:
+    verdict = verify_envelope(data, TrustStore(own), datetime.fromisoformat(facts["judged_at"]))
+    said = {"SIG_NONE": "SIG_MISSING"}.get(facts["code"], facts["code"])
+    if verdict.code != said:
         problems.append(f"it says {facts['code']}, the file says {verdict.code} {verdict.detail}")
-    if verdict.code == code and (verdict.facts or None) != facts["signature"]:
+    elif (verdict.facts or None) != facts["signature"] or verdict.facility != facts["facility"]:
         problems.append("what it says of the signature is not what the file says")
+    if trust is not None and trust.roots and own.roots and own.roots[0] not in trust.roots:
+        problems.append(f"its root is not a root of {trust.folder}")
     return Checked(facts, verdict, tuple(problems))
 
 
-def _own_trust(facts: Facts, path: Path, trust: Trust | None) -> tuple[Trust, list[str]]:
-    """The trust under which an evidence was judged, put together from it: roots from the given folder if it has
-    any, revocation lists as named, and its binding."""
-    assert trust is not None
+def _carried(facts: Facts, path: Path) -> tuple[Trust, list[str]]:
+    """The trust an evidence file carries with it, and what of it is missing."""
     chain = [
         x509.load_pem_x509_certificate(one.encode()).public_bytes(Encoding.DER)
         for one in facts["chain"]
     ]
-    wanted = {one["sha256"] for one in facts["crls"]}
-    lists = {hashlib.sha256(data).hexdigest(): data for _, data in trust.crls}
-    for name in wanted - set(lists):
-        beside = path.parent.parent.parent / "crl" / f"{name}.crl"
-        if beside.is_file() and hashlib.sha256(beside.read_bytes()).hexdigest() == name:
-            lists[name] = beside.read_bytes()
-    missing = sorted(wanted - set(lists))
-    kept = tuple((name, lists[name]) for name in sorted(wanted & set(lists)))
-    return (
-        replace(
-            trust,
-            roots=trust.roots or tuple(chain[-1:]) if len(chain) > 1 else trust.roots,
-            intermediates=(*trust.intermediates, *chain[1:-1]),
-            crls=kept,
-            fingerprint="",
-        ),
-        missing,
-    )
-
-
+    lists, problems = [], []
+    for name in sorted({str(one["sha256"]) for one in facts["crls"]}):
+        beside = path.resolve().parents[2] / "crl" / f"{name}.crl"
+        data = beside.read_bytes() if beside.is_file() else b""
+        if hashlib.sha256(data).hexdigest() == name:
+            lists.append((name, data))
+        else:
+            problems.append(f"the revocation list {name[:16]}… it names is not at {beside}")
+    has_root = len(chain) > 1 and facts["code"] != "SIG_UNTRUSTED"
+    return Trust(
+        folder=path.parent,
+        policy=TrustPolicy.model_validate(facts["trust"]["policy"]),
+        roots=tuple(chain[-1:]) if has_root else (),
+        intermediates=tuple(chain[1:-1]) if has_root else tuple(chain[1:]),
+        crls=tuple(lists),
+        bindings=tuple(Binding.of(row) for row in facts["trust"]["bindings"]),
+        fingerprint=str(facts["trust"]["sha256"]),
+    ), problems

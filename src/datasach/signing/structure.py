@@ -112,9 +112,13 @@ def claims_of(root: Any, policy: TrustPolicy) -> Claims:
     references = info.findall(f"{{{DS}}}Reference")
     data = [n for n, one in enumerate(references) if not _is_of(one, properties, root)]
     if len(data) != 1 or len(references) > 2:
-        raise Refused("SIG_COVERAGE", f"{len(data)} references to data; one to the whole is expected")
+        raise Refused(
+            "SIG_COVERAGE", f"{len(data)} references to data; one to the whole is expected"
+        )
     _covers_the_root(references[data[0]], root)
-    digests = tuple(_reference_algorithms(one, n == data[0], policy) for n, one in enumerate(references))
+    digests = tuple(
+        _reference_algorithms(one, n == data[0], policy) for n, one in enumerate(references)
+    )
     covered = properties if len(references) == 2 else None
     return Claims(
         location=f"./{signature.getparent().tag}/",
@@ -265,8 +269,13 @@ def _named_certificates(properties: Any | None) -> tuple[tuple[str, bytes], ...]
     found = []
     path = f"{{{XADES}}}SignedSignatureProperties"
     for name in ("SigningCertificate", "SigningCertificateV2"):
-        for cert in properties.iterfind(f"{path}/{{{XADES}}}{name}/{{{XADES}}}Cert/{{{XADES}}}CertDigest"):
-            method, value = cert.find(f"{{{DS}}}DigestMethod"), cert.findtext(f"{{{DS}}}DigestValue")
+        for cert in properties.iterfind(
+            f"{path}/{{{XADES}}}{name}/{{{XADES}}}Cert/{{{XADES}}}CertDigest"
+        ):
+            method, value = (
+                cert.find(f"{{{DS}}}DigestMethod"),
+                cert.findtext(f"{{{DS}}}DigestValue"),
+            )
             hash_ = HASHES.get(_algorithm(method)) if method is not None else None
             if hash_ is not None and value:
                 try:

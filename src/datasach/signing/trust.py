@@ -7,6 +7,7 @@ usable message, key size and the binding to a facility are ours, because the lib
 from __future__ import annotations
 
 import hashlib
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -21,7 +22,7 @@ from cryptography.x509 import verification
 from cryptography.x509.oid import NameOID, ObjectIdentifier
 
 from datasach.signing.verdict import ICT, Refused
-from datasach.spec.trust import Trust
+from datasach.spec.trust import Binding, Trust
 
 SUBJECT_IDS = (
     NameOID.USER_ID,  # organisations in Viet Nam: UID=MST:<tax code>
@@ -92,8 +93,12 @@ class TrustStore:
         self._lists = [_List(name, data) for name, data in trust.crls]
         self._store = verification.Store(self._roots) if self._roots else None
         self._of_issuer: dict[bytes, list[_List]] = {}
-        self._subjects = {b.subject_id for b in trust.bindings if b.subject_id}
-        self._prints = {b.certificate_sha256 for b in trust.bindings if b.certificate_sha256}
+        self._order = {binding: at for at, binding in enumerate(trust.bindings)}
+        self._bindings: dict[str, list[Binding]] = defaultdict(list)
+        for one in trust.bindings:
+            for name in (one.facility, one.subject_id, one.certificate_sha256):
+                if name:
+                    self._bindings[name].append(one)
 
     # -- the signer's certificate --------------------------------------------------------------
 
@@ -220,36 +225,33 @@ class TrustStore:
 
     # -- the facility ----------------------------------------------------------------------------
 
-    def bound(self, leaf: x509.Certificate, facility: str, at: datetime) -> dict[str, Any]:
+    def bindings_about(self, leaf: x509.Certificate, facility: str | None) -> list[Binding]:
+        """Bindings that name this certificate, its subject or the facility, in the folder's order."""
+        names = {hashlib.sha256(der(leaf)).hexdigest(), *_subject_ids(leaf), facility or ""}
+        found = {one: None for name in sorted(names) for one in self._bindings.get(name, ())}
+        return sorted(found, key=self._order.__getitem__)
+
+    def bound(self, leaf: x509.Certificate, facility: str, at: datetime) -> Binding:
         """The binding by which this certificate speaks for the facility at that time.
 
         Raises Refused SIG_WRONG_FACILITY where the certificate is another's, or the facility has others;
         SIG_UNBOUND where the Centre has recorded nothing about either.
         """
-        print_ = hashlib.sha256(der(leaf)).hexdigest()
-        ids = {
-            str(attribute.value)
-            for oid in SUBJECT_IDS
-            for attribute in leaf.subject.get_attributes_for_oid(oid)
-        }
+        names = {hashlib.sha256(der(leaf)).hexdigest(), *_subject_ids(leaf)}
+        about = self.bindings_about(leaf, facility)
+        if not about:
+            raise Refused("SIG_UNBOUND", "no certificate is recorded for this facility")
         day = at.astimezone(ICT).date()
-        own = [b for b in self.trust.bindings if b.facility == facility]
-        matching = [b for b in own if b.certificate_sha256 == print_ or b.subject_id in ids]
-        for one in matching:
+        own = [
+            one for one in about
+            if one.facility == facility and names & {one.subject_id, one.certificate_sha256}
+        ]  # fmt: skip
+        for one in own:
             if one.valid_from <= day and (one.valid_to is None or day <= one.valid_to):
-                return {
-                    "facility": facility,
-                    "subject_id": one.subject_id,
-                    "certificate_sha256": one.certificate_sha256,
-                    "valid_from": one.valid_from.isoformat(),
-                    "valid_to": one.valid_to.isoformat() if one.valid_to else None,
-                    "source": one.source,
-                }
-        if matching:
+                return one
+        if own:
             raise Refused("SIG_WRONG_FACILITY", f"the binding does not hold on {day}")
-        if own or ids & self._subjects or print_ in self._prints:
-            raise Refused("SIG_WRONG_FACILITY", "the certificate is not this facility's")
-        raise Refused("SIG_UNBOUND", "no certificate is recorded for this facility")
+        raise Refused("SIG_WRONG_FACILITY", "the certificate is not this facility's")
 
     # -- for people ------------------------------------------------------------------------------
 
@@ -258,6 +260,14 @@ class TrustStore:
 
     def lists(self) -> list[tuple[str, x509.CertificateRevocationList]]:
         return [(one.name, one.read) for one in self._lists]
+
+
+def _subject_ids(certificate: x509.Certificate) -> set[str]:
+    return {
+        str(attribute.value)
+        for oid in SUBJECT_IDS
+        for attribute in certificate.subject.get_attributes_for_oid(oid)
+    }
 
 
 def _may_sign_lists(issuer: x509.Certificate) -> bool:

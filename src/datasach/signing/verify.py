@@ -13,7 +13,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from cryptography import x509
 from lxml import etree
@@ -32,12 +32,13 @@ from datasach.signing.structure import (
 )
 from datasach.signing.trust import TrustStore, der
 from datasach.signing.verdict import Refused, Verdict
+from datasach.spec.trust import Binding
 
 CLOCK_SKEW = timedelta(hours=24)
 """A signer's clock may be this much ahead of the end of the night it arrived in. Our proposal."""
 
 
-class _Verifier(XMLVerifier):  # type: ignore[misc]
+class _Verifier(XMLVerifier):
     """signxml, with the canonical form of SignedInfo taken of a document of its own.
 
     libxml2 writes a stray `xmlns=""` into inclusive canonical XML of a subtree whose default namespace an ancestor
@@ -47,7 +48,8 @@ class _Verifier(XMLVerifier):  # type: ignore[misc]
 
     def _c14n(self, nodes: Any, algorithm: Any, inclusive_ns_prefixes: Any = None) -> bytes:
         if nodes.getparent() is not None:
-            nodes = self._fromstring(etree.tostring(nodes, with_tail=False))
+            copy: Any = etree.tostring(nodes, with_tail=False)
+            nodes = etree.fromstring(copy, strict_parser(len(copy)))
         canonical: bytes = super()._c14n(nodes, algorithm, inclusive_ns_prefixes)
         return canonical
 
@@ -63,7 +65,7 @@ def verify_envelope(
     holds, for those who want to see what a refused signature covered.
     """
     try:
-        root = etree.fromstring(data, strict_parser(len(data)))
+        root: Any = etree.fromstring(data, strict_parser(len(data)))
         if root.getroottree().docinfo.doctype:
             raise Refused("XML_DTD", "a document type is declared")
         if not is_signed(root):
@@ -77,32 +79,9 @@ def verify_envelope(
         return Verdict(refused.code, refused.detail)
     except (etree.LxmlError, ValueError):
         return Verdict("SIG_MALFORMED", "not readable as XML")
-    return _judge(store, claims, leaf, sent, content, facility, at, now)
-
-
-def _judge(
-    store: TrustStore, claims: Claims, leaf: x509.Certificate, sent: Sequence[x509.Certificate],
-    content: bytes, facility: str | None, at: datetime, now: datetime | None,
-) -> Verdict:  # fmt: skip
-    chain, crls, binding = [leaf], (), None  # type: tuple[Any, Any, Any]
-    code, detail = "SIG_OK", ""
-    try:
-        chain = store.chain(leaf, [one for one in sent if one is not leaf], at)
-        store.check_usage(leaf)
-        store.check_dates(leaf, at)
-        _check_claimed_time(claims.signed_at, leaf, at)
-        revocation = store.revocation(chain, at)
-        crls = revocation.crls
-        if revocation.state in ("REVOKED", "STALE"):
-            codes = {"REVOKED": "SIG_REVOKED", "STALE": "SIG_REVOCATION_STALE"}
-            raise Refused(codes[revocation.state], revocation.detail)
-        binding = store.bound(leaf, facility or "", at)
-        if revocation.state == "GRACE":
-            code, detail = "SIG_REVOCATION_UNKNOWN", revocation.detail
-        elif now is not None and (since := _ended(store, leaf, chain, now)):
-            code, detail = "SIG_OK_AT_RECEIPT", since
-    except Refused as refused:
-        code, detail = refused.code, refused.detail
+    code, detail, chain, crls, binding = judge(
+        store, leaf, sent, facility, claims.signed_at, at, now
+    )
     facts = {
         "method": claims.method,
         "digests": list(claims.digests),
@@ -111,12 +90,49 @@ def _judge(
         "signed_sha256": hashlib.sha256(content).hexdigest(),
         "covers": "/GIAMDINHHS",
         "signing_time_claimed": claims.signed_at.isoformat() if claims.signed_at else None,
-        "binding": binding,
+        "binding": binding.row() if binding else None,
     }
     return Verdict(
-        code, detail, content, facility, tuple(der(one) for one in chain), tuple(crls), facts,
+        code, detail, content, facility, tuple(der(one) for one in chain), crls, facts,
         claims.has_comments,
     )  # fmt: skip
+
+
+class Judged(NamedTuple):
+    """What a trust folder makes of a signer, once the mathematics holds."""
+
+    code: str
+    detail: str
+    chain: list[x509.Certificate]
+    """Signer first, root last; without a way to a root, the signer and what it sent along."""
+    crls: tuple[dict[str, Any], ...]
+    binding: Binding | None
+
+
+def judge(
+    store: TrustStore, leaf: x509.Certificate, sent: Sequence[x509.Certificate],
+    facility: str | None, signed_at: datetime | None, at: datetime, now: datetime | None = None,
+) -> Judged:  # fmt: skip
+    """May this certificate speak for this facility at that time? The bytes signed are not asked again."""
+    others = [one for one in sent if one is not leaf]
+    chain, crls, binding = [leaf, *others], (), None  # type: tuple[Any, Any, Any]
+    try:
+        chain = store.chain(leaf, others, at)
+        store.check_usage(leaf)
+        store.check_dates(leaf, at)
+        _check_claimed_time(signed_at, leaf, at)
+        revocation = store.revocation(chain, at)
+        crls = revocation.crls
+        if revocation.state in ("REVOKED", "STALE"):
+            codes = {"REVOKED": "SIG_REVOKED", "STALE": "SIG_REVOCATION_STALE"}
+            raise Refused(codes[revocation.state], revocation.detail)
+        binding = store.bound(leaf, facility or "", at)
+    except Refused as refused:
+        return Judged(refused.code, refused.detail, chain, crls, binding)
+    if revocation.state == "GRACE":
+        return Judged("SIG_REVOCATION_UNKNOWN", revocation.detail, chain, crls, binding)
+    since = _ended(store, leaf, chain, now) if now is not None else ""
+    return Judged("SIG_OK_AT_RECEIPT" if since else "SIG_OK", since, chain, crls, binding)
 
 
 def _check_claimed_time(said: datetime | None, leaf: x509.Certificate, at: datetime) -> None:

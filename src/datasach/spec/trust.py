@@ -43,6 +43,8 @@ class TrustPolicy(Declared):
     revocation: Literal["required", "off"] = "required"
     crl_grace_days: int = 3
     """Days after its `nextUpdate` for which a revocation list is still believed, with a flag."""
+    recheck_nights: int = 30
+    """Files of so many nights are judged again when the trust folder changes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +61,24 @@ class Binding:
     """The last day; None while it lasts."""
     source: str
     """The document by which the facility said so."""
+
+    def row(self) -> dict[str, str | None]:
+        """As it stands in bindings.csv."""
+        until = self.valid_to.isoformat() if self.valid_to else None
+        return {
+            "facility": self.facility, "subject_id": self.subject_id,
+            "certificate_sha256": self.certificate_sha256,
+            "valid_from": self.valid_from.isoformat(), "valid_to": until, "source": self.source,
+        }  # fmt: skip
+
+    @classmethod
+    def of(cls, row: dict[str, str | None]) -> Binding:
+        since, until = row["valid_from"], row["valid_to"]
+        return cls(
+            str(row["facility"]), row["subject_id"], row["certificate_sha256"],
+            date.fromisoformat(str(since)), date.fromisoformat(until) if until else None,
+            str(row["source"]),
+        )  # fmt: skip
 
 
 @dataclass(frozen=True, eq=False)

@@ -142,7 +142,9 @@ class Authority:
     def _signature(self, envelope: bytes, signer: str, day: str | None) -> str:
         certificate = self.certificates[signer]
         root = etree.fromstring(envelope, etree.XMLParser(huge_tree=True, resolve_entities=False))
-        references = _reference("", f"{DS}enveloped-signature", C14N, etree.tostring(root, method="c14n"))
+        references = _reference(
+            "", f"{DS}enveloped-signature", C14N, etree.tostring(root, method="c14n")
+        )
         thing = ""
         if day is not None:
             thing, properties = _xades(certificate, day)

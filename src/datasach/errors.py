@@ -61,4 +61,5 @@ EXIT_CODES = {
     12: "a table about to be published breaks its contract",
     20: "at least one database was withheld by the gate",
     30: "the warehouse is busy or damaged",
+    40: "a signature, an evidence file or the chain of nightly heads does not hold",
 }

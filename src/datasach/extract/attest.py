@@ -59,7 +59,7 @@ def attest(
         verdict = Verdict("SIG_NONE")
     submission = {
         "night": ref.night, "sender": ref.sender, "source": source.id, "channel": source.channel,
-        "file": ref.file, "member": ref.member, "policy": source.signature,
+        "file": ref.file, "member": ref.member, "landed": ref.landed.name, "policy": source.signature,
     }  # fmt: skip
     facts = evidence_of(verdict, data, at, project.trust, submission)
     write_evidence(layout, path_of(layout, ref.night, ref.sender, ref.file), facts, project.trust)

@@ -9,6 +9,7 @@ from datasach.extract.extract import BatchResult, extract
 from datasach.extract.recheck import recheck
 from datasach.link.link import link
 from datasach.pipeline.corrections import apply_corrections
+from datasach.pipeline.head import check_head_key, keep_head
 from datasach.pipeline.step import Night, Progress, Step
 from datasach.publish.books import keep_books
 from datasach.publish.quarantine import keep_quarantine
@@ -64,6 +65,7 @@ def plan() -> list[Step]:
 
 
 def _arrive(night: Night, _: list[Any], progress: Progress) -> None:
+    check_head_key()
     new = arrive(
         night.project, night.layout, night.ledger, night.inbox, night.until,
         lambda n: progress(f"{n} files"),
@@ -214,6 +216,7 @@ def _publish(night: Night, _: list[Any], progress: Progress) -> None:
     keep_quarantine(night.warehouse, night.project)
     keep_results(night.warehouse, night.project)
     settle_states(night, done.withheld)
+    night.found["publish"]["head"] = keep_head(night)
 
 
 def settle_states(night: Night, withheld: tuple[str, ...]) -> None:

@@ -227,7 +227,7 @@ class TrustStore:
 
     def bindings_about(self, leaf: x509.Certificate, facility: str | None) -> list[Binding]:
         """Bindings that name this certificate, its subject or the facility, in the folder's order."""
-        names = {hashlib.sha256(der(leaf)).hexdigest(), *_subject_ids(leaf), facility or ""}
+        names = {hashlib.sha256(der(leaf)).hexdigest(), *subject_ids(leaf), facility or ""}
         found = {one: None for name in sorted(names) for one in self._bindings.get(name, ())}
         return sorted(found, key=self._order.__getitem__)
 
@@ -237,7 +237,7 @@ class TrustStore:
         Raises Refused SIG_WRONG_FACILITY where the certificate is another's, or the facility has others;
         SIG_UNBOUND where the Centre has recorded nothing about either.
         """
-        names = {hashlib.sha256(der(leaf)).hexdigest(), *_subject_ids(leaf)}
+        names = {hashlib.sha256(der(leaf)).hexdigest(), *subject_ids(leaf)}
         about = self.bindings_about(leaf, facility)
         if not about:
             raise Refused("SIG_UNBOUND", "no certificate is recorded for this facility")
@@ -262,7 +262,7 @@ class TrustStore:
         return [(one.name, one.read) for one in self._lists]
 
 
-def _subject_ids(certificate: x509.Certificate) -> set[str]:
+def subject_ids(certificate: x509.Certificate) -> set[str]:
     return {
         str(attribute.value)
         for oid in SUBJECT_IDS

@@ -65,7 +65,7 @@ def attest(
     write_evidence(layout, path_of(layout, ref.night, ref.sender, ref.file), facts, project.trust)
     notes = set() if verdict.code in PLAIN else {verdict.code}
     if verdict.is_good and verdict.has_comments:
-        notes.add("SIG_COMMENT")
+        notes.add("COMMENTS_LEFT_OUT")
     return Attested(
         code=verdict.code,
         detail=verdict.detail,

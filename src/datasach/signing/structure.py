@@ -49,6 +49,8 @@ DIGESTS = {
 }
 WEAK = ("sha1", "md5", "md2", "ripemd160", "sha224")
 MAX_CERTIFICATES = 10
+MAX_REFERENCES = 3
+"""The document, and what XAdES signs beside it: the properties, and often the KeyInfo."""
 HUGE_FROM = 9 * 2**20
 HASHES = {**DIGESTS, f"{DS}sha1": "sha1"}
 """Digests by which XAdES may name its certificate: it is a name there, the key is proved elsewhere."""
@@ -109,17 +111,17 @@ def claims_of(root: Any, policy: TrustPolicy) -> Claims:
     if canonical not in CANONICAL:
         raise Refused("SIG_ALG", "CanonicalizationMethod")
     properties = _properties(signature)
+    own = [one for one in (properties, signature.find(f"{{{DS}}}KeyInfo")) if one is not None]
     references = info.findall(f"{{{DS}}}Reference")
-    data = [n for n, one in enumerate(references) if not _is_of(one, properties, root)]
-    if len(data) != 1 or len(references) > 2:
-        raise Refused(
-            "SIG_COVERAGE", f"{len(data)} references to data; one to the whole is expected"
-        )
+    targets = [_own_part(one, own, root) for one in references]
+    data = [n for n, target in enumerate(targets) if target is None]
+    if len(data) != 1 or len(references) > MAX_REFERENCES:
+        raise Refused("SIG_COVERAGE", f"{len(data)} references to data; one to the whole is expected")
     _covers_the_root(references[data[0]], root)
     digests = tuple(
         _reference_algorithms(one, n == data[0], policy) for n, one in enumerate(references)
     )
-    covered = properties if len(references) == 2 else None
+    covered = properties if any(target is properties for target in targets) else None
     return Claims(
         location=f"./{signature.getparent().tag}/",
         references=len(references),
@@ -220,15 +222,17 @@ def _properties(signature: Any) -> Any | None:
     return found[0] if len(found) == 1 else None
 
 
-def _is_of(reference: Any, properties: Any | None, root: Any) -> bool:
-    if reference.get("Type") != PROPERTIES_TYPE:
-        return False
+def _own_part(reference: Any, own: list[Any], root: Any) -> Any | None:
+    """The signature's own KeyInfo or SignedProperties, if that is what is referred to; None for data."""
     uri = reference.get("URI") or ""
-    if properties is None or not uri.startswith("#") or properties.get("Id") != uri[1:]:
-        raise Refused("SIG_COVERAGE", "SignedProperties are not those of this signature")
+    target = next((one for one in own if one.get("Id") and uri == f"#{one.get('Id')}"), None)
+    if target is None:
+        if reference.get("Type") == PROPERTIES_TYPE:
+            raise Refused("SIG_COVERAGE", "SignedProperties are not those of this signature")
+        return None
     if len(_holders(root, uri[1:])) != 1:
-        raise Refused("SIG_COVERAGE", "two elements share the Id of SignedProperties")
-    return True
+        raise Refused("SIG_COVERAGE", "two elements share the Id of a part of the signature")
+    return target
 
 
 def _base64(element: Any, name: str) -> bytes:

@@ -116,7 +116,9 @@ def claims_of(root: Any, policy: TrustPolicy) -> Claims:
     targets = [_own_part(one, own, root) for one in references]
     data = [n for n, target in enumerate(targets) if target is None]
     if len(data) != 1 or len(references) > MAX_REFERENCES:
-        raise Refused("SIG_COVERAGE", f"{len(data)} references to data; one to the whole is expected")
+        raise Refused(
+            "SIG_COVERAGE", f"{len(data)} references to data; one to the whole is expected"
+        )
     _covers_the_root(references[data[0]], root)
     digests = tuple(
         _reference_algorithms(one, n == data[0], policy) for n, one in enumerate(references)

@@ -35,7 +35,7 @@ from lxml import etree
 
 FATES = (
     "valid", "unsigned", "valid", "expired", "valid", "revoked", "valid", "wrong_facility",
-    "valid", "reformatted", "valid", "unsigned",
+    "valid", "valid", "reformatted", "unsigned",
 )  # fmt: skip
 """Of the first twelve facilities by code; after them every sixth does not sign and the others are right."""
 DS = "http://www.w3.org/2000/09/xmldsig#"

@@ -10,7 +10,12 @@ from typing import Any
 import pytest
 
 from datasach.signing.evidence import (
-    check_evidence, code_today, evidence_of, path_of, read_evidence, write_evidence,
+    check_evidence,
+    code_today,
+    evidence_of,
+    path_of,
+    read_evidence,
+    write_evidence,
 )  # fmt: skip
 from datasach.signing.trust import TrustStore
 from datasach.store.layout import Layout
@@ -29,7 +34,9 @@ def keep(country: Country, judge: Judge, tmp_path: Path) -> Keep:
         layout = Layout(tmp_path / "out")
         path = path_of(layout, NIGHT, FACILITY, "0123456789abcdef")
         submission = {"night": NIGHT, "sender": FACILITY}
-        write_evidence(layout, path, evidence_of(judge(data, trust), data, AT, trust, submission), trust)
+        write_evidence(
+            layout, path, evidence_of(judge(data, trust), data, AT, trust, submission), trust
+        )
         return path, data
 
     return go
@@ -57,7 +64,12 @@ def test_evidence_of_every_answer_holds_by_itself(country: Country, keep: Keep) 
     ):
         path, _ = keep(data, trust)
         assert problems(path, data) == ()
-    for odd in (sign(country.other), sign(country.facility(until=AT - DAY)), data[:-30], b"<GIAMDINHHS/>"):
+    for odd in (
+        sign(country.other),
+        sign(country.facility(until=AT - DAY)),
+        data[:-30],
+        b"<GIAMDINHHS/>",
+    ):
         path, _ = keep(odd)
         assert problems(path, odd) == ()
 

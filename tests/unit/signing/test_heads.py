@@ -123,7 +123,9 @@ def test_tampering_shows(case: str, layout: Layout, key: Path) -> None:
     assert checked(layout, key).problems
 
 
-@pytest.mark.parametrize("case", sorted(set(TAMPERINGS) - {"the last head is replaced by an unsigned one"}))
+@pytest.mark.parametrize(
+    "case", sorted(set(TAMPERINGS) - {"the last head is replaced by an unsigned one"})
+)
 def test_tampering_shows_without_the_public_key(case: str, layout: Layout) -> None:
     TAMPERINGS[case](layout)
     assert check_chain(layout).problems

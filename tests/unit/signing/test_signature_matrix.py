@@ -17,7 +17,18 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from tests.envelopes import envelope, simple_visit
 from tests.signing import (
-    AT, C14N, DAY, FACILITY, OTHER, Country, bind, ec_key, issue, name_of, rsa_key, sign,
+    AT,
+    C14N,
+    DAY,
+    FACILITY,
+    OTHER,
+    Country,
+    bind,
+    ec_key,
+    issue,
+    name_of,
+    rsa_key,
+    sign,
 )  # fmt: skip
 from tests.unit.signing.conftest import Judge
 
@@ -52,7 +63,9 @@ def element(name: str, text: str = "") -> Make:
 
     def make(country: Country) -> bytes:
         signed = sign(country.good).decode()
-        return re.sub(f"(<ds:{name}>)[^<]*(</ds:{name}>)", rf"\g<1>{text}\g<2>", signed, count=1).encode()
+        return re.sub(
+            f"(<ds:{name}>)[^<]*(</ds:{name}>)", rf"\g<1>{text}\g<2>", signed, count=1
+        ).encode()
 
     return make
 
@@ -74,7 +87,9 @@ def by_twin_authority(country: Country) -> bytes:
 
 
 def by_leaf_as_authority(country: Country) -> bytes:
-    return sign(issue(name_of("Facility", f"MST:{FACILITY}"), ec_key(), country.good), method="ecdsa-sha256")
+    return sign(
+        issue(name_of("Facility", f"MST:{FACILITY}"), ec_key(), country.good), method="ecdsa-sha256"
+    )
 
 
 def by_hmac(country: Country) -> bytes:
@@ -98,7 +113,9 @@ def attackers_first(country: Country) -> bytes:
 
 
 def external(country: Country) -> bytes:
-    return sign(country.good).replace(b'<ds:Reference URI="">', b'<ds:Reference URI="file:///etc/hostname">')
+    return sign(country.good).replace(
+        b'<ds:Reference URI="">', b'<ds:Reference URI="file:///etc/hostname">'
+    )
 
 
 def with_xslt(country: Country) -> bytes:
@@ -196,7 +213,9 @@ XMLSEC_JUDGES = {"SIG_OK", "SIG_DIGEST", "SIG_VALUE", "SIG_UNTRUSTED", "SIG_CERT
                  "SIG_CERT_NOT_YET"}  # fmt: skip
 """Digest, value, chain and dates: what xmlsec1 can be asked. It knows no facility, no coverage, no policy."""
 UNKNOWN_TO_XMLSEC = {"valid, PSS"}
-needs_xmlsec = pytest.mark.skipif(shutil.which("xmlsec1") is None, reason="xmlsec1 is not installed")
+needs_xmlsec = pytest.mark.skipif(
+    shutil.which("xmlsec1") is None, reason="xmlsec1 is not installed"
+)
 
 
 def xmlsec(data: bytes, folder: Path, country: Country) -> bool:

@@ -20,7 +20,9 @@ PROLOGUE = '<?xml version="1.0" encoding="utf-8"?>'
 
 def parts(signed: bytes) -> tuple[str, str, str]:
     """(document without prologue, its signature, the document with an empty CHUKYDONVI)."""
-    text = signed.decode().replace(PROLOGUE, "").replace('<?xml version="1.0" encoding="UTF-8"?>', "")
+    text = (
+        signed.decode().replace(PROLOGUE, "").replace('<?xml version="1.0" encoding="UTF-8"?>', "")
+    )
     block = re.search(r"<CHUKYDONVI>(.*)</CHUKYDONVI>", text, re.S)
     assert block
     return text, block[1], text.replace(block[1], "")
@@ -29,7 +31,9 @@ def parts(signed: bytes) -> tuple[str, str, str]:
 def forged(root: str, chuky: str, extra: str = "") -> bytes:
     inside = envelope([simple_visit()], facility=FORGED).replace(PROLOGUE, "")
     inside = inside.replace("<GIAMDINHHS>", f"{root}{extra}")
-    return (PROLOGUE + inside.replace("<CHUKYDONVI/>", f"<CHUKYDONVI>{chuky}</CHUKYDONVI>")).encode()
+    return (
+        PROLOGUE + inside.replace("<CHUKYDONVI/>", f"<CHUKYDONVI>{chuky}</CHUKYDONVI>")
+    ).encode()
 
 
 def into_object(signed: bytes) -> bytes:
@@ -94,12 +98,16 @@ REFUSED = {"SIG_COVERAGE", "SIG_MULTIPLE"}
 
 @pytest.mark.parametrize("case", WITH_REFERENCE)
 @pytest.mark.parametrize("reference", ["#goc", None])
-def test_no_wrapping_gets_in(case: str, reference: str | None, country: Country, judge: Judge) -> None:
+def test_no_wrapping_gets_in(
+    case: str, reference: str | None, country: Country, judge: Judge
+) -> None:
     signed = sign(country.good, WITH_ID, reference=reference)
     assert judge(signed).code == "SIG_OK"
     verdict = judge(WITH_REFERENCE[case](signed))
     # A wrapped `URI=""` signature fails by digest or by place, whichever is seen first.
-    assert verdict.code in REFUSED | ({"SIG_DIGEST"} if reference is None else set()), verdict.detail
+    assert verdict.code in REFUSED | ({"SIG_DIGEST"} if reference is None else set()), (
+        verdict.detail
+    )
     assert verdict.content is None and verdict.facility is None
 
 

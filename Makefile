@@ -41,8 +41,9 @@ check: $(VENV)/dev  ## Format, lint, types, spelling, declarations
 	$(BIN)/codespell src tests flows docs README.md CONTRIBUTING.md CHANGELOG.md
 	$(BIN)/datasach check
 
-bench: $(VENV)/dev  ## Measure: envelopes to typed tables
+bench: $(VENV)/dev  ## Measure: envelopes to typed tables, and signatures
 	$(BIN)/python benchmarks/ingest.py
+	$(BIN)/python benchmarks/signing.py
 
 lock:  ## Renew the locks on purpose (needs uv); look at the demo's figures before and after
 	cd requirements && uv pip compile run.in --python-version 3.11 --generate-hashes --no-header --no-emit-index-url -o run.txt

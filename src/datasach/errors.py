@@ -52,6 +52,24 @@ class WarehouseDamaged(DatasachError):
     exit_code = 30
 
 
+class AccessRefused(DatasachError):
+    """The actor, the purpose, the territory or a consent does not allow it; the access log says so too."""
+
+    exit_code = 50
+
+
+class LeakFound(DatasachError):
+    """Identifiers were found where none may be. The message holds places and counts, never a value."""
+
+    exit_code = 51
+
+
+class Unfit(DatasachError):
+    """This machine or its settings are not fit to run a night (doctor)."""
+
+    exit_code = 52
+
+
 EXIT_CODES = {
     0: "everything done, every database released",
     1: "our bug: an invariant is broken",
@@ -61,4 +79,7 @@ EXIT_CODES = {
     12: "a table about to be published breaks its contract",
     20: "at least one database was withheld by the gate",
     30: "the warehouse is busy or damaged",
+    50: "refused: role, purpose, territory or consent does not allow it",
+    51: "identifiers were found outside their zone",
+    52: "this machine or its settings are not fit to run",
 }

@@ -67,6 +67,12 @@ def secret(name: str | None) -> str | None:
     return os.environ.get(name) if name else None
 
 
+def vault() -> Path | None:
+    """Folder of keys and actors (DATASACH_VAULT); None if nobody named one."""
+    named = os.environ.get("DATASACH_VAULT")
+    return Path(named) if named else None
+
+
 def now() -> datetime:
     """This instant in UTC. `DATASACH_NOW` (ISO) replaces it: replaying a night must not depend on today."""
     fixed = os.environ.get("DATASACH_NOW")

@@ -7,7 +7,9 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 ENGINE = ROOT / "src/datasach"
-ROOMS = {"extract", "standardise", "reconcile", "link", "validate", "publish", "report"}
+ROOMS = {
+    "extract", "standardise", "reconcile", "link", "validate", "publish", "report", "protect", "keep"
+}  # fmt: skip
 SHARED = {"spec", "vn", "store", "errors", "settings", "log", "__version__"}
 MAY_IMPORT = {
     **{room: SHARED | {room} for room in ROOMS},

@@ -18,7 +18,7 @@ MAY_IMPORT = {
     "store": {"store", "spec", "errors", "settings"},
     "synth": {"synth"},
     "pipeline": ROOMS | SHARED | {"pipeline", "synth", "runners"},
-    "runners": {"runners", "pipeline", "spec", "store", "errors", "settings", "__version__"},
+    "runners": {"runners", "pipeline", "spec", "store", "errors", "log", "settings", "__version__"},
 }
 ONLY_IN = {
     "prefect": {"runners/prefect.py"},

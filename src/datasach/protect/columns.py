@@ -18,9 +18,9 @@ OLDEST = 90
 """People of this age and more stand in one band: so few reach it that a year would name them
 (the HIPAA safe-harbour rule draws the line here, 45 CFR 164.514(b)(2)(i)(C); own knowledge)."""
 
-_IDS = "|".join(sorted(PROVINCES))
+CITIZEN_PROVINCES = "|".join(sorted(PROVINCES))
 HIDDEN = (
-    rf"(^|[^0-9])({_IDS})[0-9]{{9}}([^0-9]|$)"
+    rf"(^|[^0-9])({CITIZEN_PROVINCES})[0-9]{{9}}([^0-9]|$)"
     r"|[A-Z]{2}[1-5][0-9]{12}"
     r"|(^|[^0-9])0[35789][0-9]{8}([^0-9]|$)"
 )

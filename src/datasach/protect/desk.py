@@ -94,6 +94,7 @@ class Desk:
             table
             for table in self.project.tables.values()
             if self.sees(table.id)
+            and (self.zone != "general" or self.has_general(table))
             and (self.snapshot / table.database / f"{table.name}.parquet").is_file()
         ]
 
@@ -101,6 +102,12 @@ class Desk:
         named = self.purpose.tables
         kept_apart = any(table_id in group.tables for group in self.apart())
         return (EVERY_TABLE in named or table_id in named) and not kept_apart
+
+    def has_general(self, table: Table) -> bool:
+        """A table restricted in every field (tuberculosis) is not in the general zone, not even as a list of
+        pseudonyms: to stand in it would tell."""
+        own = {f.name for f in table.fields if f.classification == "general"}
+        return bool(own or self.purpose.fields.get(table.id))
 
     def apart(self) -> list[Group]:
         """Groups this purpose and role may not see."""
@@ -112,10 +119,9 @@ class Desk:
 
     def rows_sql(self, table: Table) -> str:
         """SQL that is true for the rows `r` of `pub.<table>` that may pass. Needs `prepare`."""
-        parts = []
-        if is_about_people(self.project, table):
-            parts.append(self._territory_sql())
-            parts.append(self._consent_sql(table.id))
+        if not is_about_people(self.project, table):
+            return "true"
+        parts = [self._territory_sql(), self._consent_sql(table.id)]
         for group in self.apart():
             parts.append(f"NOT {sensitive.belongs_sql(self.project, group, table)}")
         return " AND ".join(part for part in parts if part) or "true"

@@ -7,6 +7,7 @@ import duckdb
 from datasach.spec.access import Group, Marker
 from datasach.spec.contract import Table
 from datasach.spec.project import Project
+from datasach.store.persons import person_join
 from datasach.store.warehouse import sql_name
 
 EPISODE = "ma_lk"
@@ -20,7 +21,8 @@ def find_episodes(con: duckdb.DuckDBPyConnection, project: Project, group: Group
     A line without an episode of its own (of an e-prescription) tells of its parent's record.
     """
     episodes, records = [], []
-    for table in project.tables.values():
+    about_people = [t for t in project.tables.values() if person_join(project, t.id, "c")[0]]
+    for table in about_people:
         source = f"pub.{sql_name(table.id)} r"
         if table.id in group.tables:
             tells = "true"
@@ -40,7 +42,7 @@ def find_episodes(con: duckdb.DuckDBPyConnection, project: Project, group: Group
         f" SELECT DISTINCT table_id, key FROM ({' UNION ALL '.join(records) or _NO_RECORDS})"
         " WHERE key IS NOT NULL"
     )
-    for table in project.tables.values():
+    for table in about_people:
         if table.key and EPISODE in table.field_names and not table.is_enveloped:
             episodes.append(
                 f"SELECT _facility, {EPISODE} FROM pub.{sql_name(table.id)} r JOIN apart_records_{group.id} a"

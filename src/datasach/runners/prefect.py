@@ -15,6 +15,7 @@ from prefect import flow, task
 from prefect.artifacts import create_markdown_artifact
 from prefect.cache_policies import NO_CACHE
 
+from datasach.log import masked_errors
 from datasach.pipeline.plan import plan
 from datasach.pipeline.step import Night, Step
 from datasach.pipeline.summary import summary
@@ -29,12 +30,15 @@ second try would only hide a bug."""
 @task(cache_policy=NO_CACHE, persist_result=False)
 def shard_task(step: Step, night: Night, shard: Any) -> Any:
     assert step.work is not None
-    return step.work(night.project, night.layout, shard)
+    # Prefect keeps the text of every exception in its database.
+    with masked_errors():
+        return step.work(night.project, night.layout, shard)
 
 
 @task(cache_policy=NO_CACHE, persist_result=False)
 def step_task(step: Step, night: Night, results: list[Any]) -> None:
-    step.run(night, results, lambda _: None)
+    with masked_errors():
+        step.run(night, results, lambda _: None)
 
 
 def execute(night: Night, step: Step) -> None:

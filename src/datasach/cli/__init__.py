@@ -24,9 +24,9 @@ class _Verbs(click.Group):
         except DatasachError as error:
             click.echo(str(error), err=True)
             raise SystemExit(error.exit_code) from None
+        except (click.ClickException, click.exceptions.Exit, click.Abort):
+            raise
         except Exception as error:
-            if isinstance(error, click.ClickException):
-                raise
             # A bug shows itself, but what a library quotes of the data does not.
             click.echo(masked_traceback(error), err=True)
             raise SystemExit(1) from None

@@ -23,7 +23,7 @@ from datasach.protect import sensitive
 from datasach.protect.accesslog import AccessLog
 from datasach.protect.consent import decide, gather_events
 from datasach.protect.pseudonyms import pseudonym
-from datasach.protect.tombstones import PERSON, buried
+from datasach.store.tombstones import PERSON, buried
 from datasach.protect.vault import ERASED_KEY, LOG_KEY, Holder, Vault
 from datasach.spec.access import EVERY_TABLE, PERSONS, Access, Group, Purpose, Zone, load_access
 from datasach.spec.contract import Table
@@ -125,6 +125,42 @@ class Desk:
         for group in self.apart():
             parts.append(f"NOT {sensitive.belongs_sql(self.project, group, table)}")
         return " AND ".join(part for part in parts if part) or "true"
+
+    def passes(self, table_id: str, file: str, row: int) -> bool:
+        """May one row of the standard layer be shown? Needs `prepare`.
+
+        A row that is not published (held, superseded) has no decided consent and no known episode: it may be
+        shown only inside one's territory, for a purpose that needs no consent, to a role from which
+        nothing is kept apart, or of an episode nothing of which is.
+        """
+        table = self.project.tables[table_id]
+        if not self.sees(table_id):
+            return False
+        found = self.con.execute(
+            f"SELECT count(*), count(*) FILTER ({self.rows_sql(table)}) FROM pub.{sql_name(table_id)} r"
+            " WHERE r._file = ? AND r._row = ?",
+            [file, row],
+        ).fetchone()
+        if found and found[0]:
+            return bool(found[1])
+        return self._held_row_passes(table, file, row)
+
+    def _held_row_passes(self, table: Table, file: str, row: int) -> bool:
+        if self.purpose.basis == "consent":
+            return False
+        parts = self.layout.state / "standard" / table.id / "*.parquet"
+        source = "'" + str(parts).replace("'", "''") + "'"
+        tests = [self._territory_sql() if is_about_people(self.project, table) else ""]
+        tests += [
+            f"NOT {sensitive.belongs_sql(self.project, group, table)}" for group in self.apart()
+        ]
+        where = " AND ".join(test for test in tests if test) or "true"
+        found = self.con.execute(
+            f"SELECT count(*) FROM read_parquet({source}, union_by_name = true) r"
+            f" WHERE r._file = ? AND r._row = ? AND {where}",
+            [file, row],
+        ).fetchone()
+        return bool(found and found[0])
 
     def persons_sql(self) -> str:
         """The same for the golden records."""
@@ -303,5 +339,6 @@ def is_about_people(project: Project, table: Table) -> bool:
 
 def _no_rows(project: Project, table: Table) -> str:
     columns = [f'NULL::{f.sql_type} AS "{f.name}"' for f in table.fields]
-    columns += ["NULL::VARCHAR AS person_id", "NULL::VARCHAR AS _facility"]
+    columns += [f"NULL::VARCHAR AS {name}" for name in ("person_id", "_facility", "_file", "sex")]
+    columns += ["NULL::INTEGER AS _row", "NULL::DATE AS _night", "NULL::INTEGER AS birth_year"]
     return f"SELECT {', '.join(columns)} WHERE false"

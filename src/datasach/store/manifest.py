@@ -6,6 +6,7 @@ in silence (measured with pyarrow, DuckDB and Polars alike). The manifest's SHA-
 
 from __future__ import annotations
 
+import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,14 +28,28 @@ class Damage:
 
 
 def read_manifest(snapshot: Path) -> dict[str, Any]:
-    """Raises WarehouseDamaged if the manifest is missing or is no JSON."""
+    """Raises WarehouseDamaged if the manifest is missing, is no JSON, or is not as it was sealed."""
     path = snapshot / MANIFEST
     try:
-        found: dict[str, Any] = json.loads(path.read_text("utf-8"))
+        text = path.read_text("utf-8")
+        found: dict[str, Any] = json.loads(text)
         found["databases"]
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError, KeyError, TypeError) as error:
         raise WarehouseDamaged(f"{path} cannot be read: {type(error).__name__}") from None
+    # Manifests written before there was a seal have none.
+    if "seal" in found and (found["seal"] != seal_of(found) or text != text_of(found)):
+        raise WarehouseDamaged(f"{path} is not as it was sealed")
     return found
+
+
+def seal_of(manifest: dict[str, Any]) -> str:
+    """SHA-256 over everything a manifest says but its seal."""
+    return hashlib.sha256(text_of({k: v for k, v in manifest.items() if k != "seal"}).encode()).hexdigest()
+
+
+def text_of(manifest: dict[str, Any]) -> str:
+    """A manifest as it is written."""
+    return json.dumps(manifest, indent=1, ensure_ascii=False, sort_keys=True)
 
 
 def files_of(manifest: dict[str, Any]) -> dict[str, str]:

@@ -151,9 +151,9 @@ def test_a_number_that_lost_its_zero_in_a_numeric_column_is_found(folder: Path) 
 
 
 def test_a_value_over_the_edge_of_what_is_read_at_once_is_found(folder: Path) -> None:
-    for cut in range(1, 20, 6):
+    for cut in (3, 16):
         (folder / f"{cut}.log").write_bytes(b"x" * ((4 << 20) - cut) + b" " + NAME.encode() + b" x")
-    assert len(search(folder).canaries) == 4
+    assert len(search(folder).canaries) == 2
 
 
 def test_the_name_of_a_file_is_searched_and_never_told(folder: Path) -> None:

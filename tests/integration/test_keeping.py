@@ -65,8 +65,8 @@ def saved(three_nights: Invented, tmp_path_factory: pytest.TempPathFactory) -> P
     return to
 
 
-def test_a_restored_warehouse_answers_as_the_saved_one_and_runs_on(
-    project: Project, three_nights: Invented, saved: Path, tmp_path: Path
+def test_a_restored_warehouse_answers_as_the_saved_one(
+    three_nights: Invented, saved: Path, tmp_path: Path
 ) -> None:
     restored = tmp_path / "restored"
     _, checked = restore(saved, restored)
@@ -74,6 +74,14 @@ def test_a_restored_warehouse_answers_as_the_saved_one_and_runs_on(
     assert golden_answers(restored) == asked
     assert len(asked) == 20 and "none" not in asked.values()
     assert checked.damaged == [] and scrub(restored).damaged == ()
+
+
+@pytest.mark.long
+def test_a_restored_warehouse_runs_on(
+    project: Project, three_nights: Invented, saved: Path, tmp_path: Path
+) -> None:
+    restored = tmp_path / "restored"
+    restore(saved, restored)
     again = run_night(project, three_nights.inbox, restored, NIGHTS[-1])
     assert (again.is_new, again.found["arrive"]["new_files"]) == (False, 0)
 

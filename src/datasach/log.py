@@ -25,7 +25,26 @@ _LETTERS_WITH_MARKS = re.compile(r"[À-ÖØ-öø-ɏ̀-ͯḀ-ỿ]")
 _WORDS = re.compile(r"[^\W\d_]+(?:[ \t]+[^\W\d_]+)+")
 MASKED = "‹…›"
 _SURNAMES = frozenset(
-    "nguyen tran le pham hoang huynh phan vu vo dang bui do ho ngo duong ly dinh truong".split()
+    [
+        "nguyen",
+        "tran",
+        "le",
+        "pham",
+        "hoang",
+        "huynh",
+        "phan",
+        "vu",
+        "vo",
+        "dang",
+        "bui",
+        "do",
+        "ho",
+        "ngo",
+        "duong",
+        "ly",
+        "dinh",
+        "truong",
+    ]
 )
 """The commonest ones, folded: nine of ten people bear one of them (own knowledge). For names without marks."""
 

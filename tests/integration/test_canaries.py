@@ -13,11 +13,11 @@ from pathlib import Path
 
 import pytest
 
+from datasach.errors import AccessRefused, SpecError
 from datasach.pipeline.handing_over import hand_over
 from datasach.protect.desk import Asked
 from datasach.protect.leaks import Found, report_text, scan, scan_warehouse
 from datasach.protect.subject import erase_subject, export_subject
-from datasach.errors import AccessRefused, SpecError
 from datasach.spec.access import load_access
 from datasach.spec.project import Project
 from datasach.store.tombstones import buried
@@ -40,11 +40,22 @@ def send(folder: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(content, "utf-8")
 
-    misplaced = {**WHO, "MA_LK": "LK002", "NGAY_VAO": f"không rõ {NAME} {NUMBER}", "MA_LOAI_KCB": NUMBER}
-    told = services_xml({"MA_LK": "LK003", "TEN_DICH_VU": f"Khám cho {NAME} {PHONE}", "MA_DICH_VU": NUMBER})
+    misplaced = {
+        **WHO,
+        "MA_LK": "LK002",
+        "NGAY_VAO": f"không rõ {NAME} {NUMBER}",
+        "MA_LOAI_KCB": NUMBER,
+    }
+    told = services_xml(
+        {"MA_LK": "LK003", "TEN_DICH_VU": f"Khám cho {NAME} {PHONE}", "MA_DICH_VU": NUMBER}
+    )
     put("79001", "DPDL_1.xml", envelope([simple_visit(**WHO)]))
     put("79001", "DPDL_2.xml", envelope([simple_visit(**misplaced)]))
-    put("79001", "DPDL_3.xml", envelope([[("XML1", visit_xml(**{**WHO, "MA_LK": "LK003"})), ("XML3", told)]]))
+    put(
+        "79001",
+        "DPDL_3.xml",
+        envelope([[("XML1", visit_xml(**{**WHO, "MA_LK": "LK003"})), ("XML3", told)]]),
+    )
     put("79001", f"{NAME}_{NUMBER}.xml", envelope([simple_visit(**{**WHO, "MA_LK": "LK004"})]))
     put("79001", "DPDL_5.xml", envelope([simple_visit(**{**WHO, "MA_LK": "LK005"})])[:-60])
     heading = "ma_mui_tiem;ho_ten;so_cccd;ngay_sinh;gioi_tinh;dien_thoai;ma_vac_xin;ngay_tiem;ma_cskcb;ten_vac_xin"
@@ -83,7 +94,9 @@ def searched(sent: Path) -> Found:
 
 
 def test_they_are_in_the_restricted_zone_and_the_search_would_find_them(sent: Path) -> None:
-    found = scan([sent / "out/published", sent / "out/state/standard"], sent / "canaries.txt", False)
+    found = scan(
+        [sent / "out/published", sent / "out/state/standard"], sent / "canaries.txt", False
+    )
     assert found.canaries
 
 
@@ -103,7 +116,9 @@ def test_they_are_in_nobody_elses_receipt(sent: Path) -> None:
 def test_they_are_in_no_export_even_where_they_did_not_belong(
     project: Project, sent: Path, vault: Path
 ) -> None:
-    done = hand_over(project, sent / "out", Asked(vault, "data_quality", "general", "an.national"), None)
+    done = hand_over(
+        project, sent / "out", Asked(vault, "data_quality", "general", "an.national"), None
+    )
     hand_over(project, sent / "out", Asked(vault, "statistics", "open", "an.national"), None)
     assert done.rows > 0 and done.masked >= 2, "the name and the number in a service's own fields"
     assert searched(sent).canaries == {}
@@ -123,7 +138,9 @@ def test_a_bug_shows_its_place_and_not_its_values(sent: Path, tmp_path: Path) ->
     )
     done = subprocess.run([sys.executable, script], capture_output=True, check=False)
     (tmp_path / "said.log").write_bytes(done.stdout + done.stderr)
-    assert done.returncode == 1 and b"ConversionException" in done.stderr and b"bug.py" in done.stderr
+    assert (
+        done.returncode == 1 and b"ConversionException" in done.stderr and b"bug.py" in done.stderr
+    )
     assert scan([tmp_path / "said.log"], sent / "canaries.txt", False).canaries == {}
 
 
@@ -140,7 +157,9 @@ def test_a_person_gets_his_data_with_a_receipt_that_holds_none(
     project: Project, sent: Path, vault: Path, tmp_path: Path
 ) -> None:
     asked = Asked(vault, "subject_request", "restricted", "an.dpo")
-    told = export_subject(project, sent / "out", asked, request(tmp_path, "export"), tmp_path / "to")
+    told = export_subject(
+        project, sent / "out", asked, request(tmp_path, "export"), tmp_path / "to"
+    )
     data = (tmp_path / "to/YC-1-export/data.json").read_text("utf-8")
     assert NUMBER in data and ADDRESS in data and "Họ và tên" in data
     receipt = (tmp_path / "to/YC-1-export/receipt.json").read_text("utf-8")
@@ -155,8 +174,9 @@ def test_the_general_zone_forgets_and_goes_on_forgetting(
 ) -> None:
     out = sent / "out"
     asked = Asked(vault, "subject_request", "restricted", "an.dpo")
-    general = Asked(vault, "claim_audit", "general", "an.national")
-    before = hand_over(project, out, Asked(vault, "data_quality", "general", "an.national"), tmp_path / "x")
+    before = hand_over(
+        project, out, Asked(vault, "data_quality", "general", "an.national"), tmp_path / "x"
+    )
     place = out / "zones/general/statistics/all"
     hand_over(project, out, Asked(vault, "statistics", "general", "an.analyst"), None)
     listed = erase_subject(project, out, asked, request(tmp_path, "erase"), do=False)
@@ -166,10 +186,13 @@ def test_the_general_zone_forgets_and_goes_on_forgetting(
     assert rows(place) == 0 and "receipt" in told and "exports left the house" in told
     stone = buried(out, "person")[0]
     assert NUMBER not in str(stone)
-    again = hand_over(project, out, Asked(vault, "data_quality", "general", "an.national"), tmp_path / "y")
+    again = hand_over(
+        project, out, Asked(vault, "data_quality", "general", "an.national"), tmp_path / "y"
+    )
     assert again.rows < before.rows and rows(again.folder) == 0
-    assert (out / "published/latest/kcb_emr/visit.parquet").exists(), "the law keeps medical records"
-    assert general.purpose in load_access(project).purposes
+    assert (out / "published/latest/kcb_emr/visit.parquet").exists(), (
+        "the law keeps medical records"
+    )
 
 
 def rows(folder: Path) -> int:
@@ -185,7 +208,13 @@ def test_a_request_about_nobody_is_refused_and_logged_without_its_number(
 ) -> None:
     asked = Asked(vault, "subject_request", "restricted", "an.dpo")
     with pytest.raises(AccessRefused, match="NOBODY") as caught:
-        export_subject(project, sent / "out", asked, request(tmp_path, "export", "001099000001"), tmp_path / "to")
+        export_subject(
+            project,
+            sent / "out",
+            asked,
+            request(tmp_path, "export", "001099000001"),
+            tmp_path / "to",
+        )
     log = (sent / "out/access/log.jsonl").read_text("utf-8")
     assert '"NOBODY"' in log and "001099000001" not in log + str(caught.value)
 
@@ -201,7 +230,9 @@ def test_a_wrong_request_is_told_by_its_line_without_its_number(
 
 
 @pytest.mark.slow
-def test_prefect_keeps_none_of_them_even_when_a_step_fails(project: Project, sent: Path, tmp_path: Path) -> None:
+def test_prefect_keeps_none_of_them_even_when_a_step_fails(
+    project: Project, sent: Path, tmp_path: Path
+) -> None:
     import os
 
     out = tmp_path / "flow"
@@ -209,7 +240,11 @@ def test_prefect_keeps_none_of_them_even_when_a_step_fails(project: Project, sen
         sys.executable, "-m", "datasach", "flow", "--inbox", sent / "inbox", "--night", NIGHT.isoformat(), "--out", out
     ]  # fmt: skip
     done = subprocess.run(
-        command, capture_output=True, check=False, cwd=ROOT, env={**os.environ, "PREFECT_LOGGING_LEVEL": "DEBUG"}
+        command,
+        capture_output=True,
+        check=False,
+        cwd=ROOT,
+        env={**os.environ, "PREFECT_LOGGING_LEVEL": "DEBUG"},
     )
     (tmp_path / "said.log").write_bytes(done.stdout + done.stderr)
     assert (out / "state/prefect/prefect.db").exists()

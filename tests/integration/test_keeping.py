@@ -42,7 +42,9 @@ def flips(out: Path, number: int) -> None:
     assert scrub(out).damaged == ()
 
 
-def test_every_flipped_byte_is_found_and_none_falsely(three_nights: Invented, copy_of: Copy) -> None:
+def test_every_flipped_byte_is_found_and_none_falsely(
+    three_nights: Invented, copy_of: Copy
+) -> None:
     flips(copy_of(three_nights.out), 40)
 
 
@@ -86,7 +88,9 @@ def test_a_restored_warehouse_runs_on(
     assert (again.is_new, again.found["arrive"]["new_files"]) == (False, 0)
 
 
-def test_a_second_backup_copies_only_what_is_new(three_nights: Invented, copy_of: Copy, tmp_path: Path) -> None:
+def test_a_second_backup_copies_only_what_is_new(
+    three_nights: Invented, copy_of: Copy, tmp_path: Path
+) -> None:
     out = copy_of(three_nights.out)
     first = backup(out, tmp_path / "b")
     (out / "runs/note.json").write_text("{}", "utf-8")
@@ -101,7 +105,9 @@ def test_a_second_backup_copies_only_what_is_new(three_nights: Invented, copy_of
 def test_a_damaged_backup_is_found_and_not_restored(saved: Path, tmp_path: Path) -> None:
     copy = tmp_path / "b"
     shutil.copytree(saved, copy)
-    contents = sorted((p for p in (copy / "objects").rglob("*") if p.is_file()), key=lambda p: p.stat().st_size)
+    contents = sorted(
+        (p for p in (copy / "objects").rglob("*") if p.is_file()), key=lambda p: p.stat().st_size
+    )
     altered, missing = contents[-1], contents[-2]
     data = bytearray(altered.read_bytes())
     data[100] ^= 4
@@ -153,7 +159,9 @@ def test_what_was_forgotten_after_a_backup_stays_forgotten(
 # -- retention -------------------------------------------------------------------------------------
 
 
-def test_an_original_is_kept_as_long_as_its_longest_record(project: Project, three_nights: Invented) -> None:
+def test_an_original_is_kept_as_long_as_its_longest_record(
+    project: Project, three_nights: Invented
+) -> None:
     retention = load_access(project).retention
     layout = Layout(three_nights.out)
     cares = classes_of_care(layout, project, retention)
@@ -162,7 +170,9 @@ def test_an_original_is_kept_as_long_as_its_longest_record(project: Project, thr
     def originals(years: float) -> dict[str | None, int]:
         today = NIGHTS[-1] + timedelta(days=int(years * 366))
         found = [one for one in due(project, three_nights.out, today) if one.kind == "originals"]
-        return {care: sum(one.care == care for one in found) for care in {one.care for one in found}}
+        return {
+            care: sum(one.care == care for one in found) for care in {one.care for one in found}
+        }
 
     assert originals(9) == {}
     ten, twenty, thirty = originals(11), originals(21), originals(31)
@@ -198,7 +208,9 @@ def test_snapshots_thin_out_with_age(project: Project, tmp_path: Path) -> None:
         (layout.published / night.isoformat()).mkdir()
     (layout.published / f"{nights[-1].isoformat()}.r2").mkdir()
     (layout.published / "latest").symlink_to(f"{nights[-1].isoformat()}.r2")
-    gone = {one.name.split("/")[1] for one in due(project, out, nights[-1]) if one.kind == "snapshots"}
+    gone = {
+        one.name.split("/")[1] for one in due(project, out, nights[-1]) if one.kind == "snapshots"
+    }
     kept = sorted({p.name for p in layout.published.iterdir() if not p.is_symlink()} - gone)
     assert f"{nights[-1].isoformat()}.r2" in kept and nights[-1].isoformat() in gone
     assert {n.isoformat() for n in nights[-7:-1]} <= set(kept)

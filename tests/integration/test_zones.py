@@ -52,7 +52,10 @@ def handed(
     ]  # fmt: skip
     return {
         (actor, zone, purpose): hand_over(
-            project, three_nights.out, Asked(vault, purpose, zone, actor), to / actor  # type: ignore[arg-type]
+            project,
+            three_nights.out,
+            Asked(vault, purpose, zone, actor),
+            to / actor,  # type: ignore[arg-type]
         )
         for actor, zone, purpose in asked
     }
@@ -83,7 +86,9 @@ def test_the_general_zone_has_only_what_a_contract_calls_general(
         seen += 1
     assert seen > 20
     assert not (done.folder / "prevention/hiv.parquet").exists()
-    assert not (done.folder / "prevention/tuberculosis.parquet").exists(), "restricted in every field"
+    assert not (done.folder / "prevention/tuberculosis.parquet").exists(), (
+        "restricted in every field"
+    )
 
 
 def test_nobody_of_the_country_is_found_in_the_general_or_open_zone(
@@ -101,7 +106,9 @@ def test_nobody_of_the_country_is_found_in_the_general_or_open_zone(
     assert found.files > 50 and found.canaries == {}
     assert {kind for kinds in found.patterns.values() for kind in kinds} <= set()
     restricted = handed["an.national", "restricted", "data_quality"].folder / "persons"
-    assert scan([restricted], tmp_path / "canaries.txt").canaries, "the search would have found them"
+    assert scan([restricted], tmp_path / "canaries.txt").canaries, (
+        "the search would have found them"
+    )
 
 
 def test_pseudonyms_join_within_a_purpose_and_not_across(
@@ -111,12 +118,18 @@ def test_pseudonyms_join_within_a_purpose_and_not_across(
     statistics = handed["an.analyst", "general", "statistics"]
     visits, drugs = rows(quality, "kcb_emr.visit"), rows(quality, "kcb_emr.drug")
     whole = published(three_nights, "kcb_emr.visit")
-    assert visits["pid"].n_unique() == whole.filter(
-        pl.struct("_facility", "ma_lk").is_in(visits_of(whole, visits).implode())
-    )["person_id"].n_unique()
-    assert drugs.join(visits, on="ma_lk", how="anti").height == published(
-        three_nights, "kcb_emr.drug"
-    ).join(whole, on=["_facility", "ma_lk"], how="anti").height
+    assert (
+        visits["pid"].n_unique()
+        == whole.filter(pl.struct("_facility", "ma_lk").is_in(visits_of(whole, visits).implode()))[
+            "person_id"
+        ].n_unique()
+    )
+    assert (
+        drugs.join(visits, on="ma_lk", how="anti").height
+        == published(three_nights, "kcb_emr.drug")
+        .join(whole, on=["_facility", "ma_lk"], how="anti")
+        .height
+    )
     persons = rows(quality, "persons.person")
     assert visits.drop_nulls("pid").join(persons, on="pid", how="anti").is_empty()
     other = rows(statistics, "kcb_emr.visit")
@@ -138,7 +151,10 @@ def test_what_reveals_hiv_is_in_its_own_zone_only(
     hiv = published(three_nights, "prevention.hiv").select("_facility", "ma_lk").unique()
     assert hiv.height, "the invented country has some"
     before = after = 0
-    for done in (handed["an.national", "general", "data_quality"], handed["an.national", "restricted", "data_quality"]):
+    for done in (
+        handed["an.national", "general", "data_quality"],
+        handed["an.national", "restricted", "data_quality"],
+    ):
         assert not (done.folder / "prevention/hiv.parquet").exists()
         for table in project.tables.values():
             path = done.folder / table.database / f"{table.name}.parquet"
@@ -148,7 +164,9 @@ def test_what_reveals_hiv_is_in_its_own_zone_only(
             lost = whole.join(hiv, on=["_facility", "ma_lk"], how="semi").height
             before, after = before + whole.height, after + pl.read_parquet(path).height
             assert pl.read_parquet(path).height <= whole.height - lost, table.id
-            text = " ".join(map(str, pl.read_parquet(path).select(pl.col(pl.String)).rows())).lower()
+            text = " ".join(
+                map(str, pl.read_parquet(path).select(pl.col(pl.String)).rows())
+            ).lower()
             for word in ("lamivudin", "dolutegravir", "tenofovir", "hiv"):
                 assert word not in text, (table.id, word)
     assert 0 < before - after < before / 20, "and little else went with it"
@@ -159,7 +177,10 @@ def test_what_reveals_hiv_is_in_its_own_zone_only(
 
 @pytest.mark.parametrize("actor", ["an.province", "an.facility"])
 def test_nobody_sees_another_territory(
-    project: Project, three_nights: Invented, handed: dict[tuple[str, str, str], Exported], actor: str
+    project: Project,
+    three_nights: Invented,
+    handed: dict[tuple[str, str, str], Exported],
+    actor: str,
 ) -> None:
     done = handed[actor, "restricted", "data_quality"]
     known = pl.read_parquet(three_nights.out / "state/results/checks.facilities.parquet")
@@ -211,8 +232,14 @@ def test_every_request_is_decided_as_declared_and_logged(
         if declared:
             may += 1
             continue
-        with pytest.raises(AccessRefused, match="^(PURPOSE|ZONE): "), open_desk(
-            project, three_nights.out, Asked(vault, purpose, zone, actor, REASON), "export"  # type: ignore[arg-type]
+        with (
+            pytest.raises(AccessRefused, match="^(PURPOSE|ZONE): "),
+            open_desk(
+                project,
+                three_nights.out,
+                Asked(vault, purpose, zone, actor, REASON),
+                "export",  # type: ignore[arg-type]
+            ),
         ):
             raise AssertionError("opened")
     assert may > 15
@@ -224,19 +251,32 @@ def test_every_request_is_decided_as_declared_and_logged(
 def test_an_emergency_needs_a_reason_and_it_is_logged(
     project: Project, three_nights: Invented, vault: Path
 ) -> None:
-    with pytest.raises(AccessRefused, match="REASON"), open_desk(
-        project, three_nights.out, Asked(vault, "emergency", "restricted", "an.facility", "gấp"), "export"
+    with (
+        pytest.raises(AccessRefused, match="REASON"),
+        open_desk(
+            project,
+            three_nights.out,
+            Asked(vault, "emergency", "restricted", "an.facility", "gấp"),
+            "export",
+        ),
     ):
         pass
     with open_desk(
-        project, three_nights.out, Asked(vault, "emergency", "restricted", "an.facility", REASON), "export"
+        project,
+        three_nights.out,
+        Asked(vault, "emergency", "restricted", "an.facility", REASON),
+        "export",
     ) as desk:
         desk.enter("export", "OK")
     assert list(AccessLog(three_nights.out).entries())[-1]["reason"] == REASON
 
 
 def test_the_log_stands_before_the_first_byte(
-    project: Project, three_nights: Invented, vault: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    project: Project,
+    three_nights: Invented,
+    vault: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     seen = []
 
@@ -246,7 +286,9 @@ def test_the_log_stands_before_the_first_byte(
         raise RuntimeError("killed here")
 
     monkeypatch.setattr(exporting, "_write_tables", look)
-    asked = Asked(vault, "data_quality", "general", "an.national", recipient="Viện nghiên cứu (hư cấu)")
+    asked = Asked(
+        vault, "data_quality", "general", "an.national", recipient="Viện nghiên cứu (hư cấu)"
+    )
     with pytest.raises(RuntimeError, match="killed here"):
         hand_over(project, three_nights.out, asked, tmp_path / "to")
     assert seen == [("export", "OK", "data_quality", [])]
@@ -264,7 +306,9 @@ def test_a_damaged_snapshot_is_not_handed_over(
     path.unlink()
     path.write_bytes(data)
     with pytest.raises(WarehouseDamaged, match=r"kcb_emr/visit\.parquet altered"):
-        hand_over(project, out, Asked(vault, "data_quality", "general", "an.national"), tmp_path / "to")
+        hand_over(
+            project, out, Asked(vault, "data_quality", "general", "an.national"), tmp_path / "to"
+        )
 
 
 def test_an_export_does_not_go_into_the_restricted_zone(
@@ -306,7 +350,9 @@ def derivable(counts: dict[str, int | None]) -> list[str]:
         if parts:
             equations.append(("nation", parts))
     unknown = [n for n in names if counts[n] is None]
-    matrix = np.array([[(-1 if n == whole else n in parts) for n in unknown] for whole, parts in equations], float)
+    matrix = np.array(
+        [[(-1 if n == whole else n in parts) for n in unknown] for whole, parts in equations], float
+    )
     if not unknown or not len(matrix):
         return []
     rank = np.linalg.matrix_rank(matrix)

@@ -14,7 +14,7 @@ from datasach.spec.access import PERSONS, Access, Purpose, load_access
 from datasach.spec.project import Project
 
 CASES = 100
-NOW = datetime(2026, 3, 4, 12, 0)
+NOW = datetime(2026, 3, 4, 12, 0)  # noqa: DTZ001 — consent events bear local time without a zone
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,9 @@ def lives(seed: int) -> list[Event]:
     return events
 
 
-def granted(project: Project, access: Access, purpose: Purpose, events: list[Event], at: datetime) -> set[tuple[str, str]]:
+def granted(
+    project: Project, access: Access, purpose: Purpose, events: list[Event], at: datetime
+) -> set[tuple[str, str]]:
     with duckdb.connect() as con:
         con.execute(f"CREATE TABLE consent_events ({EVENT_COLUMNS})")
         rows = [tuple(getattr(e, name) for name in Event.__dataclass_fields__) for e in events]
@@ -94,7 +96,12 @@ def age_on(event: Event, day: date) -> int | None:
 
 
 def gives(project: Project, access: Access, purpose: Purpose, event: Event) -> bool:
-    if event.state != "dong_y" or not event.published or event.at is None or event.word not in purpose.consent:
+    if (
+        event.state != "dong_y"
+        or not event.published
+        or event.at is None
+        or event.word not in purpose.consent
+    ):
         return False
     age = age_on(event, event.at.date())
     grown = age is not None and (age >= 16 or event.channel == "giay")
@@ -106,7 +113,9 @@ def takes(access: Access, purpose: Purpose, event: Event) -> bool:
     return event.state != "dong_y" and (event.word in purpose.consent or event.word not in known)
 
 
-def slowly(project: Project, access: Access, purpose: Purpose, events: list[Event], at: datetime) -> set[tuple[str, str]]:
+def slowly(
+    project: Project, access: Access, purpose: Purpose, events: list[Event], at: datetime
+) -> set[tuple[str, str]]:
     found = set()
     for person in {event.person for event in events}:
         mine = [event for event in events if event.person == person]
@@ -123,7 +132,9 @@ def slowly(project: Project, access: Access, purpose: Purpose, events: list[Even
                     reached = covers(project, access, event.scope)
                     if reached is not None and not reached & own:
                         continue
-                    night_over = datetime.combine(event.night, datetime.min.time()) + timedelta(days=1)
+                    night_over = datetime.combine(event.night, datetime.min.time()) + timedelta(
+                        days=1
+                    )
                     placed = (event.at or night_over, True)
                 else:
                     continue
@@ -148,8 +159,21 @@ def test_a_hundred_lives_are_decided_as_the_slow_one_decides(
 
 def said(state: str, minutes: int, **changes: object) -> Event:
     at = NOW + timedelta(minutes=minutes)
-    usual = Event("P-1", "chia_se_so_suc_khoe", "toan_bo", state, "VNeID", at, at.date(), True, date(1985, 3, 12), 1985)
-    return Event(**{**{name: getattr(usual, name) for name in Event.__dataclass_fields__}, **changes})  # type: ignore[arg-type]
+    usual = Event(
+        "P-1",
+        "chia_se_so_suc_khoe",
+        "toan_bo",
+        state,
+        "VNeID",
+        at,
+        at.date(),
+        True,
+        date(1985, 3, 12),
+        1985,
+    )
+    return Event(
+        **{**{name: getattr(usual, name) for name in Event.__dataclass_fields__}, **changes}
+    )  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -179,6 +203,8 @@ def said(state: str, minutes: int, **changes: object) -> Event:
         "a child on paper", "age not known",
     ],
 )  # fmt: skip
-def test_consent_by_example(project: Project, access: Access, events: list[Event], is_open: bool) -> None:
+def test_consent_by_example(
+    project: Project, access: Access, events: list[Event], is_open: bool
+) -> None:
     found = granted(project, access, access.purposes["share_health_book"], events, NOW)
     assert (("P-1", "kcb_emr.visit") in found) is is_open

@@ -30,7 +30,9 @@ def test_values_are_masked_and_places_are_not(text: str, told: str) -> None:
     assert mask(text) == told
 
 
-def test_a_log_record_is_masked_with_its_arguments_and_its_traceback(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_log_record_is_masked_with_its_arguments_and_its_traceback(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     logger = logging.getLogger("masked")
     logger.setLevel(logging.DEBUG)
     masking = Masking()

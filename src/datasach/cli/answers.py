@@ -15,7 +15,8 @@ from datasach.cli.common import file_type, load, night_type, project_option, war
 @project_option
 @click.option("--out", required=True, type=click.Path(file_okay=False, exists=True, path_type=Path))
 @click.option(
-    "--values", is_flag=True,
+    "--values",
+    is_flag=True,
     help="Show source and new values (a person's data): needs a role, and is logged.",
 )
 @click.option("--vault", type=click.Path(file_okay=False, path_type=Path), default=settings.vault)

@@ -28,7 +28,9 @@ def scrub(out: Path) -> None:
 @click.command()
 @click.option("--out", type=warehouse_type, help="Warehouse folder.")
 @click.option("--to", required=True, type=folder_type, help="Backup folder.")
-@click.option("--verify", is_flag=True, help="Save nothing; read the backup itself against its names.")
+@click.option(
+    "--verify", is_flag=True, help="Save nothing; read the backup itself against its names."
+)
 def backup(out: Path | None, to: Path, verify: bool) -> None:
     """Save the warehouse by content; what is there already is not copied again. The vault is not in it."""
     from datasach.keep.tell import checked_text, save

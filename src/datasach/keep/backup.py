@@ -69,7 +69,7 @@ def backup(out: Path, to: Path) -> Saved:
         for path in _files(layout.root):
             name = str(path.relative_to(layout.root))
             if path.is_symlink():
-                entries[name] = {"link": os.readlink(path)}
+                entries[name] = {"link": str(path.readlink())}
                 continue
             if path.is_dir():
                 entries[name] = {"folder": path.stat().st_mode & 0o777}
@@ -106,9 +106,9 @@ def _keep(path: Path, target: Path, known: dict[str, Any] | None, saved: Saved) 
     facts = {"size": stat.st_size, "mtime_ns": stat.st_mtime_ns, "mode": stat.st_mode & 0o777}
     saved.bytes += stat.st_size
     # Unchanged size and time: its content is already there; `backup --verify` reads it all.
-    if known and all(known.get(key) == facts[key] for key in ("size", "mtime_ns")):
-        if _object(target, known["sha256"]).exists():
-            return {**facts, "sha256": known["sha256"]}
+    same = known is not None and all(known.get(key) == facts[key] for key in ("size", "mtime_ns"))
+    if known and same and _object(target, known["sha256"]).exists():
+        return {**facts, "sha256": known["sha256"]}
     return {**facts, "sha256": _copy_in(path, target, saved)}
 
 

@@ -111,7 +111,9 @@ def _versions(machine: Machine) -> Iterator[Finding]:
     if not lock.is_file():
         return
     differ = []
-    for name, pinned in re.findall(r"^([A-Za-z0-9_.-]+)==([^\s;\\]+)", lock.read_text("utf-8"), re.M):
+    for name, pinned in re.findall(
+        r"^([A-Za-z0-9_.-]+)==([^\s;\\]+)", lock.read_text("utf-8"), re.M
+    ):
         try:
             installed = version(name)
         except PackageNotFoundError:
@@ -232,7 +234,9 @@ def _trust(machine: Machine) -> Iterator[Finding]:
         try:
             certificates = x509.load_pem_x509_certificates(path.read_bytes())
         except ValueError:
-            yield _bad("trust", f"{path.name} không phải chứng thư", f"{path.name} is no certificate")
+            yield _bad(
+                "trust", f"{path.name} không phải chứng thư", f"{path.name} is no certificate"
+            )
             continue
         for certificate in certificates:
             left = certificate.not_valid_after_utc - machine.now
@@ -302,7 +306,9 @@ def _leftovers(machine: Machine) -> Iterator[Finding]:
         yield Finding("locks", "ok", "một đêm đang chạy", "a night is running")
         return
     ledger = machine.out / "state/ledger.sqlite"
-    open_runs = _ask(ledger, "SELECT count(*) FROM runs WHERE ended_at IS NULL") if ledger.is_file() else []
+    open_runs = (
+        _ask(ledger, "SELECT count(*) FROM runs WHERE ended_at IS NULL") if ledger.is_file() else []
+    )
     if open_runs and open_runs[0][0]:
         yield _warn(
             "locks", f"{open_runs[0][0]} lần chạy bị ngắt giữa chừng", "runs were cut off in the middle",

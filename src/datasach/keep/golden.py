@@ -35,7 +35,9 @@ def golden_answers(out: Path) -> Answers:
     answers: Answers = {}
     with duckdb.connect() as con:
         for table in _TABLES:
-            answers[f"rows of {table}"] = _table(con, root / "published/latest" / f"{table}.parquet")
+            answers[f"rows of {table}"] = _table(
+                con, root / "published/latest" / f"{table}.parquet"
+            )
     answers["snapshots and where latest points"] = _or_none(lambda: _snapshots(root / "published"))
     for question, sql in _LEDGER.items():
         answers[question] = _or_none(lambda sql=sql: _ledger(root / "state/ledger.sqlite", sql))  # type: ignore[misc]

@@ -24,7 +24,9 @@ def bill(lock: Path) -> dict[str, Any]:
     Raises SpecError if a pin of the lock has no hash.
     """
     text = lock.read_text("utf-8")
-    components, needs = [], {}
+    components: list[dict[str, Any]] = []
+    refs: dict[str, str] = {}
+    needs: dict[str, list[str]] = {}
     for block in re.split(r"(?m)^(?=[A-Za-z0-9])", text):
         pin = _PIN.match(block)
         if pin is None:
@@ -40,8 +42,8 @@ def bill(lock: Path) -> dict[str, Any]:
                 "hashes": [{"alg": "SHA-256", "content": digest} for digest in hashes],
             }
         )  # fmt: skip
+        refs[name] = _ref(name, version)
         needs[name] = _needed_by(block)
-    refs = {c["name"]: c["bom-ref"] for c in components}
     own = f"pkg:generic/{ENGINE}@{__version__}"
     depends: dict[str, list[str]] = {own: [], **{ref: [] for ref in refs.values()}}
     for name, parents in needs.items():

@@ -29,9 +29,7 @@ def explain_record(project: Project, out: Path, record: str) -> str:
     try:
         with duckdb.connect() as con:
             rows = _find(con, project, layout, ledger, record)
-            return "\n\n".join(
-                _story(con, project, layout, ledger, row, False) for row in rows
-            )
+            return "\n\n".join(_story(con, project, layout, ledger, row, False) for row in rows)
     finally:
         ledger.close()
 
@@ -50,7 +48,9 @@ def explain_values(project: Project, out: Path, record: str, asked: Asked) -> st
             rows = _find(desk.con, project, layout, ledger, record)
             passing = [row for row in rows if row["_row"] is not None]
             if not all(desk.passes(row["table_id"], row["_file"], row["_row"]) for row in passing):
-                raise desk.refuse("explain", "RECORD", "a row of this record may not be shown to you")
+                raise desk.refuse(
+                    "explain", "RECORD", "a row of this record may not be shown to you"
+                )
             shown = sorted({f"{row['_file']}:{row['table_id']}" for row in rows})
             desk.enter("explain", "OK", records=shown, rows=len(rows))
             return "\n\n".join(_story(desk.con, project, layout, ledger, row, True) for row in rows)

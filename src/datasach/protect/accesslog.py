@@ -81,7 +81,11 @@ class AccessLog:
 
     def _append(self, handle: int, entry: Entry) -> None:
         last, torn = _last(handle)
-        sealed = {"n": last["n"] + 1 if last else 1, **entry, "prev": last["hash"] if last else FIRST}
+        sealed = {
+            "n": last["n"] + 1 if last else 1,
+            **entry,
+            "prev": last["hash"] if last else FIRST,
+        }
         sealed["hash"] = hash_of(sealed)
         # A torn line is what a crash left of an entry under which nothing was handed over. It stays.
         line = ("\n" if torn else "") + _text(sealed) + "\n"
@@ -132,7 +136,9 @@ class AccessLog:
 
 
 def hash_of(entry: Entry) -> str:
-    return hashlib.sha256(_text({k: v for k, v in entry.items() if k != "hash"}).encode()).hexdigest()
+    return hashlib.sha256(
+        _text({k: v for k, v in entry.items() if k != "hash"}).encode()
+    ).hexdigest()
 
 
 def _text(entry: Entry) -> str:

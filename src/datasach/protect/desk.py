@@ -23,7 +23,6 @@ from datasach.protect import sensitive
 from datasach.protect.accesslog import AccessLog
 from datasach.protect.consent import decide, gather_events
 from datasach.protect.pseudonyms import pseudonym
-from datasach.store.tombstones import PERSON, buried
 from datasach.protect.vault import ERASED_KEY, LOG_KEY, Holder, Vault
 from datasach.spec.access import EVERY_TABLE, PERSONS, Access, Group, Purpose, Zone, load_access
 from datasach.spec.contract import Table
@@ -32,6 +31,7 @@ from datasach.store.layout import Layout
 from datasach.store.ledger import Ledger
 from datasach.store.manifest import verified
 from datasach.store.persons import person_join
+from datasach.store.tombstones import PERSON, buried
 from datasach.store.warehouse import sql_name
 
 LEAST_REASON = 10

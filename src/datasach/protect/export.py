@@ -55,10 +55,8 @@ def export(desk: Desk, to: Path | None, hide: Hide) -> Exported:
     side.mkdir(parents=True, mode=0o700)
     try:
         desk.prepare()
-        if desk.zone == "open":
-            files = write_open(desk, side, hide)
-        else:
-            files = _write_tables(desk, side)
+        is_open = desk.zone == "open"
+        files = write_open(desk, side, hide) if is_open else _write_tables(desk, side)
         rows = sum(facts["rows"] for facts in files.values())
         masked = sum(sum(facts.get("masked", {}).values()) for facts in files.values())
         _seal(desk, side, request, files)
@@ -211,9 +209,6 @@ def _seal(desk: Desk, side: Path, request: str, files: Mapping[str, Mapping[str,
     fsync_file(path)
     for folder in (side, *(p for p in side.iterdir() if p.is_dir())):
         fsync_folder(folder)
-
-
-
 
 
 def export_text(done: Exported) -> str:

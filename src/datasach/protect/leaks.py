@@ -213,7 +213,9 @@ class _Reader:
         except OSError as error:
             self.found.unread[name] = error.strerror or type(error).__name__
 
-    def stream(self, handle: io.BufferedIOBase | io.RawIOBase, name: str, raw: bool = False) -> None:
+    def stream(
+        self, handle: io.BufferedIOBase | io.RawIOBase, name: str, raw: bool = False
+    ) -> None:
         tail = b""
         while data := handle.read(CHUNK):
             self.count(len(data), raw)
@@ -245,7 +247,9 @@ class _Reader:
     def settle(self) -> None:
         """Search all that waits."""
         names = [name for name, _ in self.waiting]
-        for name, hits in zip(names, self.needles.search([d for _, d in self.waiting]), strict=True):
+        for name, hits in zip(
+            names, self.needles.search([d for _, d in self.waiting]), strict=True
+        ):
             fresh = {number: form for number, form in hits.items() if number not in self.seen[name]}
             if fresh:
                 self.seen[name] |= set(fresh)
@@ -365,7 +369,9 @@ def _sqlite(reader: _Reader, path: Path, name: str, depth: int) -> None:
     con = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)
     con.text_factory = lambda data: data.decode("utf-8", "replace")
     try:
-        tables = [row[0] for row in con.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+        tables = [
+            row[0] for row in con.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
+        ]
         for table in tables:
             quoted = '"' + table.replace('"', '""') + '"'
             cursor = con.execute(f"SELECT * FROM {quoted}")

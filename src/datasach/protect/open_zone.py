@@ -13,8 +13,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from datasach.protect.desk import Desk, is_about_people
 from datasach.protect.columns import birth_column
+from datasach.protect.desk import Desk, is_about_people
 from datasach.spec.contract import Table
 from datasach.store.landing import sha256_of
 from datasach.store.warehouse import sql_name
@@ -56,7 +56,9 @@ def write_open(desk: Desk, side: Path, hide: Hide) -> dict[str, dict[str, Any]]:
     }
 
 
-def _counts(desk: Desk, table: Table, measure: str) -> tuple[dict[str, int], list[tuple[str, list[str]]]]:
+def _counts(
+    desk: Desk, table: Table, measure: str
+) -> tuple[dict[str, int], list[tuple[str, list[str]]]]:
     """Counts by name (`sex=1`, `facility=79001`, …) and the sums they stand in.
 
     People seen at two facilities count once in each and once in their sum: such sums are no equations,

@@ -35,7 +35,9 @@ def find_episodes(con: duckdb.DuckDBPyConnection, project: Project, group: Group
         owner = project.tables[f"{table.database}.{table.parent}"] if table.parent else table
         if owner.key and all(key in table.field_names for key in owner.key):
             key = _key("r", owner)
-            records.append(f"SELECT '{owner.id}' AS table_id, {key} AS key FROM {source} WHERE {tells}")
+            records.append(
+                f"SELECT '{owner.id}' AS table_id, {key} AS key FROM {source} WHERE {tells}"
+            )
     # The parent record of a telling line tells as well: its episode goes with it.
     con.execute(
         f"CREATE OR REPLACE TEMP TABLE apart_records_{group.id} AS"

@@ -72,7 +72,11 @@ def export_subject(project: Project, out: Path, asked: Asked, path: Path, to: Pa
     with open_desk(project, out, asked, "subject export") as desk:
         person = _person(desk, request, "subject export")
         desk.enter(
-            "subject export", "OK", request=request.request, subject=desk.subject(person), to=str(target)
+            "subject export",
+            "OK",
+            request=request.request,
+            subject=desk.subject(person),
+            to=str(target),
         )
         desk.prepare()
         held = _everything(desk, person)
@@ -107,7 +111,9 @@ def erase_subject(project: Project, out: Path, asked: Asked, path: Path, do: boo
         person = _person(desk, request, "subject erase")
         exports = _exports(desk)
         if not do:
-            desk.enter("subject erase", "LISTED", request=request.request, subject=desk.subject(person))
+            desk.enter(
+                "subject erase", "LISTED", request=request.request, subject=desk.subject(person)
+            )
             return _erase_text(desk, request, [name for name, _ in exports], do)
         desk.enter("subject erase", "OK", request=request.request, subject=desk.subject(person))
         key = desk.vault.key(ERASED_KEY)
@@ -136,7 +142,10 @@ def _person(desk: Desk, request: Request, verb: str) -> str:
     if len(found) != 1:
         code = "NOBODY" if not found else "SEVERAL"
         raise desk.refuse(
-            verb, code, f"{len(found)} people have the number of the request", request=request.request
+            verb,
+            code,
+            f"{len(found)} people have the number of the request",
+            request=request.request,
         )
     return str(found[0][0])
 

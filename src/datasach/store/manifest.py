@@ -44,7 +44,9 @@ def read_manifest(snapshot: Path) -> dict[str, Any]:
 
 def seal_of(manifest: dict[str, Any]) -> str:
     """SHA-256 over everything a manifest says but its seal."""
-    return hashlib.sha256(text_of({k: v for k, v in manifest.items() if k != "seal"}).encode()).hexdigest()
+    return hashlib.sha256(
+        text_of({k: v for k, v in manifest.items() if k != "seal"}).encode()
+    ).hexdigest()
 
 
 def text_of(manifest: dict[str, Any]) -> str:
@@ -75,7 +77,9 @@ def damages(snapshot: Path) -> list[Damage]:
         elif sha256_of(path) != sha256:
             found.append(Damage(path, "altered"))
     present = {str(p.relative_to(snapshot)) for p in snapshot.rglob("*") if p.is_file()}
-    found += [Damage(snapshot / name, "unknown") for name in sorted(present - {*expected, MANIFEST})]
+    found += [
+        Damage(snapshot / name, "unknown") for name in sorted(present - {*expected, MANIFEST})
+    ]
     return found
 
 

@@ -151,11 +151,15 @@ def test_the_broken_thing_is_named_with_what_to_do(machine: Machine, fault: str)
 
 
 def test_a_full_disk_is_bad(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(doctor.shutil, "disk_usage", lambda place: shutil._ntuple_diskusage(10, 9, 1))  # type: ignore[attr-defined]
+    monkeypatch.setattr(
+        doctor.shutil, "disk_usage", lambda place: shutil._ntuple_diskusage(10, 9, 1)
+    )  # type: ignore[attr-defined]
     assert [one.check for one in wrong(machine)] == ["disk"]
 
 
-def test_a_disk_without_encryption_is_said(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_disk_without_encryption_is_said(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(doctor, "_device_of", lambda place: "/dev/vda")
     assert [one.check for one in wrong(machine)] == ["encryption"]
 

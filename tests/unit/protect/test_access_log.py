@@ -82,7 +82,9 @@ def test_a_log_that_went_on_passes_an_older_head(tmp_path: Path) -> None:
 
 
 @given(cut=st.integers(1, 200))
-def test_after_a_torn_write_the_chain_goes_on(tmp_path_factory: pytest.TempPathFactory, cut: int) -> None:
+def test_after_a_torn_write_the_chain_goes_on(
+    tmp_path_factory: pytest.TempPathFactory, cut: int
+) -> None:
     log = filled(tmp_path_factory.mktemp("torn"), 4)
     data = log.path.read_bytes()
     log.path.write_bytes(data[:-cut])

@@ -21,8 +21,8 @@ import polars as pl
 import pyarrow as pa
 import pytest
 
-from datasach.protect.leaks import Found, read_canaries, report_text, scan, scan_warehouse
 from datasach.errors import SpecError
+from datasach.protect.leaks import Found, read_canaries, report_text, scan, scan_warehouse
 from datasach.vn.text import fold
 
 NAME, NUMBER, PHONE = "Zwăng Thị Kanaria", "079085918273", "0987918273"
@@ -85,9 +85,12 @@ def _parquet(path: Path, data: bytes) -> None:
 
 def _arrow(path: Path, data: bytes) -> None:
     table = pa.table({"a": [data.decode()] * 100})
-    with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_file(
-        sink, table.schema, options=pa.ipc.IpcWriteOptions(compression="zstd")
-    ) as writer:
+    with (
+        pa.OSFile(str(path), "wb") as sink,
+        pa.ipc.new_file(
+            sink, table.schema, options=pa.ipc.IpcWriteOptions(compression="zstd")
+        ) as writer,
+    ):
         writer.write_table(table)
 
 
@@ -100,7 +103,9 @@ def _sqlite(path: Path, data: bytes) -> None:
 
 def _duckdb(path: Path, data: bytes) -> None:
     with duckdb.connect(str(path)) as con:
-        con.execute("CREATE TABLE t AS SELECT ? || i % 3 AS a FROM range(10000) r(i)", [data.decode()])
+        con.execute(
+            "CREATE TABLE t AS SELECT ? || i % 3 AS a FROM range(10000) r(i)", [data.decode()]
+        )
 
 
 def _xlsx(path: Path, data: bytes) -> None:
@@ -168,7 +173,9 @@ def test_a_broken_archive_is_said_to_be_unread(folder: Path) -> None:
 
 
 def test_well_formed_numbers_are_counted_by_place(folder: Path) -> None:
-    (folder / "a.csv").write_text(f"{NUMBER},202603021530,999999999999\nDN4797918273645,{PHONE}", "utf-8")
+    (folder / "a.csv").write_text(
+        f"{NUMBER},202603021530,999999999999\nDN4797918273645,{PHONE}", "utf-8"
+    )
     found = search(folder, patterns=True)
     assert dict(found.patterns["searched/a.csv"]) == {"citizen_id": 1, "card": 1, "phone": 1}
     assert NUMBER not in report_text(found)
@@ -183,9 +190,18 @@ def test_a_canary_too_short_to_mean_anything_is_refused(tmp_path: Path) -> None:
 
 def test_the_restricted_zone_and_the_senders_receipts_are_left_out(tmp_path: Path) -> None:
     out = tmp_path / "searched"
-    for name in ("landing/ab", "published/2026-03-02", "receipts/2026-03-02/79001", "reports/latest", "state/prefect"):
+    for name in (
+        "landing/ab",
+        "published/2026-03-02",
+        "receipts/2026-03-02/79001",
+        "reports/latest",
+        "state/prefect",
+    ):
         (out / name).mkdir(parents=True)
         (out / name / "held.txt").write_text(NAME, "utf-8")
     (tmp_path / "canaries.txt").write_text(NAME, "utf-8")
     found = scan_warehouse(out, tmp_path / "canaries.txt")
-    assert sorted(found.canaries) == ["searched/reports/latest/held.txt", "searched/state/prefect/held.txt"]
+    assert sorted(found.canaries) == [
+        "searched/reports/latest/held.txt",
+        "searched/state/prefect/held.txt",
+    ]

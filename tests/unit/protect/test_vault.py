@@ -20,7 +20,9 @@ from datasach.spec.access import Access
 TODAY = date(2026, 3, 4)
 
 
-def test_a_role_is_held_by_an_account_until_its_day(vault: Path, access: Access, tmp_path: Path) -> None:
+def test_a_role_is_held_by_an_account_until_its_day(
+    vault: Path, access: Access, tmp_path: Path
+) -> None:
     opened = Vault(vault, tmp_path / "out")
     holder = opened.holder(access, "an.province", TODAY)
     assert (holder.role.id, holder.territory, holder.account) == ("province", "79", this_account())
@@ -32,7 +34,9 @@ def test_a_role_is_held_by_an_account_until_its_day(vault: Path, access: Access,
         opened.holder(access, "an.other", TODAY)
 
 
-def test_an_actor_of_another_account_is_not_mine(vault: Path, access: Access, tmp_path: Path) -> None:
+def test_an_actor_of_another_account_is_not_mine(
+    vault: Path, access: Access, tmp_path: Path
+) -> None:
     path = vault / "actors.yaml"
     path.write_text(path.read_text("utf-8").replace(f'"{this_account()}"', '"somebody"'), "utf-8")
     with pytest.raises(AccessRefused, match="holds no role"):
@@ -57,7 +61,9 @@ def test_a_wrong_line_of_actors_is_told_with_its_line(
         Vault(vault, tmp_path / "out").holder(access, None, TODAY)
 
 
-def test_a_vault_open_to_others_or_inside_the_warehouse_is_none(vault: Path, tmp_path: Path) -> None:
+def test_a_vault_open_to_others_or_inside_the_warehouse_is_none(
+    vault: Path, tmp_path: Path
+) -> None:
     with pytest.raises(AccessRefused, match="inside the warehouse"):
         Vault(vault, tmp_path)
     (vault / "log.key").chmod(0o640)
@@ -75,12 +81,17 @@ def test_a_key_is_made_once_and_never_shown(tmp_path: Path) -> None:
         new_key(tmp_path / "v", "research")
 
 
-@given(text=st.text(min_size=1).filter(lambda t: "\0" not in t), secret=st.binary(min_size=32, max_size=100))
+@given(
+    text=st.text(min_size=1).filter(lambda t: "\0" not in t),
+    secret=st.binary(min_size=32, max_size=100),
+)
 def test_pseudonyms_are_hmac_in_sql_as_in_python(text: str, secret: bytes) -> None:
     key = Key("research", secret)
     with duckdb.connect() as con:
         use_key(con, key)
-        found = con.execute(f"SELECT {pseudonym_sql('person', 't')} FROM (SELECT ? AS t)", [text]).fetchone()
+        found = con.execute(
+            f"SELECT {pseudonym_sql('person', 't')} FROM (SELECT ? AS t)", [text]
+        ).fetchone()
     expected = hmac.new(secret, f"person|{text}".encode(), hashlib.sha256).hexdigest()[:LENGTH]
     assert found == (expected,) and pseudonym(key, "person", text) == expected
 

@@ -7,6 +7,7 @@ numbers, results are not kept, and no row passes through it.
 
 from __future__ import annotations
 
+import logging
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from prefect import flow, task
 from prefect.artifacts import create_markdown_artifact
 from prefect.cache_policies import NO_CACHE
 
-from datasach.log import masked_errors
+from datasach.log import Masking, masked_errors
 from datasach.pipeline.plan import plan
 from datasach.pipeline.step import Night, Step
 from datasach.pipeline.summary import summary
@@ -41,6 +42,14 @@ def step_task(step: Step, night: Night, results: list[Any]) -> None:
         step.run(night, results, lambda _: None)
 
 
+def _mask_logs() -> None:
+    """Prefect's handlers write to the terminal and to its database."""
+    for name in ("prefect", "prefect.flow_runs", "prefect.task_runs"):
+        for handler in logging.getLogger(name).handlers:
+            if not any(isinstance(one, Masking) for one in handler.filters):
+                handler.addFilter(Masking())
+
+
 def execute(night: Night, step: Step) -> None:
     """One step as tasks: its shards side by side, then the step itself."""
     results: list[Any] = []
@@ -60,6 +69,7 @@ def nightly(project: str, inbox: str, out: str, night: str | None = None) -> dic
     """
     from datasach import settings
 
+    _mask_logs()
     until = date.fromisoformat(night) if night else settings.yesterday()
     with opened(
         load_project(Path(project).resolve()), Path(inbox), Path(out), until

@@ -64,18 +64,6 @@ class AccessRefused(DatasachError):
     exit_code = 50
 
 
-class LeakFound(DatasachError):
-    """Identifiers were found where none may be. The message holds places and counts, never a value."""
-
-    exit_code = 51
-
-
-class Unfit(DatasachError):
-    """This machine or its settings are not fit to run a night (doctor)."""
-
-    exit_code = 52
-
-
 EXIT_CODES = {
     0: "everything done, every database released",
     1: "our bug: an invariant is broken",

@@ -229,7 +229,7 @@ def test_a_wrong_request_is_told_by_its_line_without_its_number(
     assert NUMBER not in str(caught.value)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_prefect_keeps_none_of_them_even_when_a_step_fails(
     project: Project, sent: Path, tmp_path: Path
 ) -> None:

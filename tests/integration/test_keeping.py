@@ -45,7 +45,7 @@ def flips(out: Path, number: int) -> None:
 def test_every_flipped_byte_is_found_and_none_falsely(
     three_nights: Invented, copy_of: Copy
 ) -> None:
-    flips(copy_of(three_nights.out), 40)
+    flips(copy_of(three_nights.out), 20)
 
 
 @pytest.mark.long
@@ -88,6 +88,7 @@ def test_a_restored_warehouse_runs_on(
     assert (again.is_new, again.found["arrive"]["new_files"]) == (False, 0)
 
 
+@pytest.mark.long
 def test_a_second_backup_copies_only_what_is_new(
     three_nights: Invented, copy_of: Copy, tmp_path: Path
 ) -> None:

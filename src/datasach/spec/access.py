@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Literal
 
 from pydantic import Field as PydanticField
@@ -185,6 +185,7 @@ FILES: dict[str, type[Declared]] = {
 }
 
 
+@lru_cache(maxsize=4)
 def load_access(project: Project) -> Access:
     """Read and check `datasets/_access`. Raises SpecError with every problem, each with file and line."""
     problems = Problems(project.root)

@@ -54,7 +54,9 @@ def opened(browser: Any) -> Iterator[Any]:
     """opened(width, dark=False, printed=False, script=True) → a page that is listened to; checked at the end."""
     contexts, pages = [], []
 
-    def make(width: int = 1440, dark: bool = False, printed: bool = False, script: bool = True) -> Opened:
+    def make(
+        width: int = 1440, dark: bool = False, printed: bool = False, script: bool = True
+    ) -> Opened:
         context = browser.new_context(
             viewport={"width": width, "height": 900},
             color_scheme="dark" if dark else "light",
@@ -64,11 +66,16 @@ def opened(browser: Any) -> Iterator[Any]:
         page, faults = found.page, found.faults
         if printed:
             page.emulate_media(media="print")
-        page.on("console", lambda m: faults.append(m.text) if m.type in ("error", "warning") else None)
+        page.on(
+            "console", lambda m: faults.append(m.text) if m.type in ("error", "warning") else None
+        )
         page.on("pageerror", lambda e: faults.append(str(e)))
         page.on("dialog", lambda d: (faults.append("a dialog opened"), d.dismiss()))
         page.on("requestfailed", lambda r: faults.append(f"could not load {r.url}"))
-        page.on("request", lambda r: None if r.url.startswith(("file:", "data:")) else faults.append(r.url))
+        page.on(
+            "request",
+            lambda r: None if r.url.startswith(("file:", "data:")) else faults.append(r.url),
+        )
         contexts.append(context)
         pages.append(found)
         return found

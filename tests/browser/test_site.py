@@ -87,7 +87,9 @@ def serious(shown: Any) -> list[str]:
         " [v.impact, v.id, v.nodes.slice(0, 3).map(n => n.html.slice(0, 120))])",
         AXE_RULES,
     )
-    return [f"{what}: {nodes}" for impact, what, nodes in found if impact in ("serious", "critical")]
+    return [
+        f"{what}: {nodes}" for impact, what, nodes in found if impact in ("serious", "critical")
+    ]
 
 
 def test_axe_finds_nothing_serious(opened: Any, site: Path) -> None:
@@ -125,10 +127,16 @@ def test_the_language_is_remembered_from_page_to_page(opened: Any, site: Path) -
     assert "rules are broken" in shown.inner_text("h1")
     shown.click("label[for=lang-vi]")
     shown.go_back()
-    assert shown.inner_text("h1") == vietnamese or shown.reload() and shown.inner_text("h1") == vietnamese
+    assert (
+        shown.inner_text("h1") == vietnamese
+        or shown.reload()
+        and shown.inner_text("h1") == vietnamese
+    )
 
 
-def test_the_language_switch_works_with_the_keyboard_and_without_script(opened: Any, site: Path) -> None:
+def test_the_language_switch_works_with_the_keyboard_and_without_script(
+    opened: Any, site: Path
+) -> None:
     shown = opened(script=False).go(site / "index.html")
     shown.focus("#lang-vi")
     shown.keyboard.press("ArrowRight")
@@ -146,7 +154,12 @@ def test_a_table_is_sorted_by_its_heading_and_says_so(opened: Any, site: Path) -
     assert shown.get_attribute(f"{table} thead th:nth-child(3)", "aria-sort") == "descending"
     shown.press(f"{table} thead th:nth-child(3) button", "Enter")
     assert shown.evaluate(numbers) == sorted(before)
-    assert shown.evaluate(f"""document.querySelectorAll("{table} tfoot tr, {table} tbody tr").length""") == 14
+    assert (
+        shown.evaluate(
+            f"""document.querySelectorAll("{table} tfoot tr, {table} tbody tr").length"""
+        )
+        == 14
+    )
 
 
 def test_a_table_is_searched_without_marks(opened: Any, site: Path) -> None:
@@ -202,8 +215,13 @@ def test_four_clicks_lead_from_the_nation_to_the_record(opened: Any, site: Path)
         clicks += 1
         assert wanted(shown.url), shown.url
 
-    rule = shown.locator("#ton-kem ~ .scroll tr[data-of^='rule:']").first.get_attribute("data-of")[5:]
-    click("#ton-kem ~ .scroll tr[data-of^='rule:'] th a", lambda url: url.endswith(f"quy-tac/{rule}.html"))
+    rule = shown.locator("#ton-kem ~ .scroll tr[data-of^='rule:']").first.get_attribute("data-of")[
+        5:
+    ]
+    click(
+        "#ton-kem ~ .scroll tr[data-of^='rule:'] th a",
+        lambda url: url.endswith(f"quy-tac/{rule}.html"),
+    )
     click("a.receipt", lambda url: "/receipts/" in url and url.endswith(f"index.html#{rule}"))
     assert clicks <= 4
     place = shown.locator(f"[id='{rule}'] .records")

@@ -108,7 +108,9 @@ def certificate(book: Book) -> list[dict[str, Any]]:
     return [
         {
             "about": about,
-            "title": book.night.project.tables[about].title if about in book.night.project.tables else None,
+            "title": book.night.project.tables[about].title
+            if about in book.night.project.tables
+            else None,
             "results": sorted(found, key=lambda r: (r.holds, r.rule, r.column or "")),
             "failed": sum(not r.holds for r in found),
         }

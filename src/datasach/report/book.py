@@ -22,7 +22,7 @@ from datasach.report.words import Words
 from datasach.spec.contract import Database, Title
 
 
-class FoundIn(NamedTuple):
+class Sighting(NamedTuple):
     """A rule violated in what one sender sent in one night."""
 
     sender: str
@@ -54,7 +54,7 @@ class Book:
     identity_filled: dict[str, list[IdentityFill]]
     """Facility → how often its records carry what a person is known by, by table."""
     catalogue: Catalogue
-    found_in: dict[str, list[FoundIn]]
+    found_in: dict[str, list[Sighting]]
     """Rule → the deliveries it was found in, newest and most first."""
 
     @property
@@ -170,7 +170,7 @@ def open_book(
     )
 
 
-def _found_in(deliveries: list[Delivery]) -> dict[str, list[FoundIn]]:
+def _found_in(deliveries: list[Delivery]) -> dict[str, list[Sighting]]:
     sums: dict[tuple[str, str, str], list[int]] = {}
     for delivery in deliveries:
         for content in delivery.contents:
@@ -178,9 +178,9 @@ def _found_in(deliveries: list[Delivery]) -> dict[str, list[FoundIn]]:
                 seen = sums.setdefault((one.rule, delivery.sender, delivery.night), [0, 0])
                 seen[0] += one.times
                 seen[1] += one.held
-    found: dict[str, list[FoundIn]] = defaultdict(list)
+    found: dict[str, list[Sighting]] = defaultdict(list)
     for (rule, sender, night), (times, held) in sums.items():
-        found[rule].append(FoundIn(sender, night, times, held))
+        found[rule].append(Sighting(sender, night, times, held))
     for rows in found.values():
         rows.sort(key=lambda one: (one.night, one.held, one.times, one.sender), reverse=True)
     return dict(found)

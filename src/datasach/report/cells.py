@@ -56,7 +56,9 @@ def figure(name: str, number: int) -> Markup:
 def slim_cell(counts: Counts | None, tone: Tone, link: str = "") -> Markup:
     """Rows of one night or one kind: shape of its outcome and rows read; `None`: nothing came."""
     if counts is None:
-        return Markup('<td class="cell slim none"><span class="hidden">không gửi · nothing sent</span>–</td>')
+        return Markup(
+            '<td class="cell slim none"><span class="hidden">không gửi · nothing sent</span>–</td>'
+        )
     shown = numbers.vi(counts.read)
     inner = f'<a href="{escape(link)}">{shown}</a>' if link else shown
     return Markup(f'<td class="cell slim {tone}">{mark(tone)}{inner}</td>')
@@ -65,7 +67,9 @@ def slim_cell(counts: Counts | None, tone: Tone, link: str = "") -> Markup:
 def records_cell(number: int | None) -> Markup:
     """Current records of a database; `None`: the number must not be told (report.disclosure)."""
     if number is None:
-        return Markup(f'<td class="n" data-l="Bản ghi" data-e="Records">{spans("ẩn", "hidden")}</td>')
+        return Markup(
+            f'<td class="n" data-l="Bản ghi" data-e="Records">{spans("ẩn", "hidden")}</td>'
+        )
     return num(number, "Bản ghi", "records", "Records")
 
 

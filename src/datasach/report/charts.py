@@ -223,7 +223,9 @@ def lines(
         body.append(_said(numbers.percent(last), numbers.percent_en(last), right + 8, at, tick))
     for index, anchor in ((0, "right"), (len(nights) - 1, "left")):
         x = left + index * step
-        body.append(f'<text class="tick {anchor}" x="{x:.1f}" y="{height - 4:g}">{escape(numbers.short_day(nights[index]))}</text>')
+        body.append(
+            f'<text class="tick {anchor}" x="{x:.1f}" y="{height - 4:g}">{escape(numbers.short_day(nights[index]))}</text>'
+        )
     return svg(width, height, title, "".join(body), "lines")
 
 
@@ -259,7 +261,9 @@ def histogram(
                 f'<text x="{x:.1f}" y="10">{escape(label)}</text>'
             )
     for edge in (edges[0], edges[len(edges) // 2], edges[-1]):
-        body.append(f'<text class="tick" x="{(edge - low + size / 2) * scale:.1f}" y="{height - 4:g}">{edge:g}</text>')
+        body.append(
+            f'<text class="tick" x="{(edge - low + size / 2) * scale:.1f}" y="{height - 4:g}">{edge:g}</text>'
+        )
     return svg(width, height, title, "".join(body), "columns")
 
 

@@ -65,13 +65,16 @@ def freshness(book: Book, _: str) -> Context:
     total = Share()
     for kind in told:
         total = total.plus(kind.in_time)
+    scored = [
+        (unit, score, score.value)
+        for unit in book.country.units.values()
+        if book.has_page(unit) and (score := book.scores("", unit.id)[-1]).value is not None
+    ]
+    scored.sort(key=lambda one: (one[2] or 0.0, one[0].id))
     facilities = [
         {"unit": unit, "page": f"cskcb/{folder_of(unit.id)}.html", "score": score}
-        for unit in book.country.units.values()
-        if book.has_page(unit)
-        and (score := book.scores("", unit.id)[-1]).value is not None
-    ]  # fmt: skip
-    facilities.sort(key=lambda f: (f["score"].value, f["unit"].id))
+        for unit, score, _ in scored
+    ]
     return {
         "kinds": [{"kind": k, "hidden": _hidden(book, k)} for k in kinds],
         "buckets": BUCKETS,
@@ -113,7 +116,9 @@ def _kinds(book: Book) -> list[Kind]:
     ):
         spec = project.tables[table]
         hours = project.databases[spec.database].freshness_hours
-        found.append(Kind(spec, hours, records, median, ninth, tuple(buckets), in_time.get(table, Share())))
+        found.append(
+            Kind(spec, hours, records, median, ninth, tuple(buckets), in_time.get(table, Share()))
+        )
     return sorted(found, key=lambda k: (project.databases[k.table.database].number, k.table.id))
 
 

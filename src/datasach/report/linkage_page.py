@@ -68,7 +68,11 @@ def linkage(book: Book, _: str) -> Context:
 def _thresholds(model: Any) -> list[tuple[float, str]]:
     """Weights from which something happens to a pair, in bits, as rules/linkage/person.yaml declares them."""
     names = (("possible", "xem xét · review"), ("certain", "gộp · merge"), ("match", "gộp · merge"))
-    return [(float(value), said) for name, said in names if (value := getattr(model, name, None)) is not None]
+    return [
+        (float(value), said)
+        for name, said in names
+        if (value := getattr(model, name, None)) is not None
+    ]
 
 
 def _there(book: Book, name: str, schema: str = "link") -> bool:

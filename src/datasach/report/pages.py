@@ -48,7 +48,11 @@ def things(page: Page, book: Book) -> list[str]:
     if page.per == "database":
         return [database.id for database in book.databases]
     if page.id == "facilities":
-        return [part for place in book.country.places.values() for part in province_page.parts(book, place)]
+        return [
+            part
+            for place in book.country.places.values()
+            for part in province_page.parts(book, place)
+        ]
     if page.per == "province":
         return list(book.country.places)
     if page.per == "facility":

@@ -63,12 +63,17 @@ def _marks(book: Book) -> list[dict[str, Any]]:
     for (table, _), records in current.items():
         sums[table] += records
     ours = {
-        "facilities": sum(bool(u.evenings) and not u.authority for u in book.country.units.values()),
+        "facilities": sum(
+            bool(u.evenings) and not u.authority for u in book.country.units.values()
+        ),
         "visits": sums["kcb_emr.visit"],
         "prescriptions": sums["eprescription.prescription"],
         "referrals": sums["referral_reexam.referral"],
     }
-    return [{"title": b.title, "mark": b.value, "ours": ours.get(b.id, 0)} for b in book.words.baselines.figures]
+    return [
+        {"title": b.title, "mark": b.value, "ours": ours.get(b.id, 0)}
+        for b in book.words.baselines.figures
+    ]
 
 
 def _database(book: Book, name: str) -> dict[str, Any]:

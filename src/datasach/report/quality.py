@@ -332,7 +332,8 @@ def identity_filled(night: Night, sensitive: list[str]) -> dict[str, list[Identi
                 own[facility].append((key, Share(filled, expected)))
     return {
         facility: [
-            IdentityFill(key[0], parts[key][1], parts[key][0], share, nation[key]) for key, share in found
+            IdentityFill(key[0], parts[key][1], parts[key][0], share, nation[key])
+            for key, share in found
         ]
         for facility, found in own.items()
     }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from datasach.report.book import Book, Context, FoundIn, receipt_link
+from datasach.report.book import Book, Context, Sighting, receipt_link
 from datasach.report.catalogue import CONFIDENCE, DIMENSIONS, Catalogue, page_context
 from datasach.report.places import folder_of
 from datasach.report.quality import Failing, Group
@@ -108,7 +108,7 @@ def rule(book: Book, name: str) -> Context:
     }  # fmt: skip
 
 
-def _facility(book: Book, name: str, one: Failing, found_in: list[FoundIn]) -> dict[str, Any]:
+def _facility(book: Book, name: str, one: Failing, found_in: list[Sighting]) -> dict[str, Any]:
     unit = book.country.units.get(name)
     nights = [f for f in found_in if f.sender == name][:RECEIPTS_SHOWN]
     return {

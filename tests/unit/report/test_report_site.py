@@ -98,7 +98,9 @@ def test_every_page_of_the_plan_is_there(site: Path, night: HandmadeNight) -> No
         "index.html", "quy-tac.html", "danh-muc-quy-tac.html", "hai-kenh.html", "kip-thoi.html", "lien-ket.html",
         "dem.html", "tien-do.html", "phuong-phap.html"
     }  # fmt: skip
-    assert {p.stem for p in (site / "quy-tac").glob("*.html")} == {r.id for r in night.project.rules}
+    assert {p.stem for p in (site / "quy-tac").glob("*.html")} == {
+        r.id for r in night.project.rules
+    }
     assert (night.layout.root / "reports/latest").readlink() == Path(SECOND)
 
 

@@ -126,7 +126,7 @@ def test_links_lead_to_the_part_of_the_page() -> None:
     with pytest.raises(KeyError):
         offered("evenings", None)
     with pytest.raises(KeyError):
-        offered("facilites", None)
+        offered("facilitie", None)
 
 
 def test_an_older_site_still_answers(data: Path) -> None:

@@ -7,6 +7,8 @@ from pathlib import Path
 
 from datasach.spec.contract import ContractSpec
 from datasach.spec.correction import CorrectionFile
+from datasach.spec.encounter import EncounterLinkage, ReviewPolicy
+from datasach.spec.judgement import JudgementFile
 from datasach.spec.linkage import Linkage, Survivorship
 from datasach.spec.load import Declared
 from datasach.spec.page import Pages
@@ -16,8 +18,11 @@ from datasach.spec.source import Source
 SCHEMAS: dict[str, type[Declared]] = {
     "contract": ContractSpec,
     "corrections": CorrectionFile,
+    "encounter": EncounterLinkage,
+    "judgements": JudgementFile,
     "linkage": Linkage,
     "pages": Pages,
+    "review": ReviewPolicy,
     "rules": RuleFile,
     "source": Source,
     "survivorship": Survivorship,

@@ -4,7 +4,9 @@ A person's id is `P-` and 16 hex digits, the digest of the key of the record he 
 Somebody who has no number yet carries `T-` and the digits he will keep when he is identified. What was
 published last night decides tonight:
 
-1.  Every person of last night follows the most of his records (a tie: where his eldest record is).
+1.  Every person of last night follows the most of his records (a tie: where his eldest record is). Records that
+    made a person of their own before they were merged into him do not count while others do: parted again,
+    both have the ids they had.
 2.  A cluster that several persons come to is the eldest of them; the others end and forward to him.
 3.  A cluster nobody comes to is a new person, founded by its eldest record. If that record's id ended with the
     record inside (it was merged and is now apart again), the id comes back; if the id is another's by now
@@ -64,6 +66,11 @@ class Changes:
 def founded_by(key: str, times: int = 0) -> str:
     """SQL of the digits of the person that record `key` (SQL) founds after having founded `times` others."""
     return DIGITS.format(key=key if times == 0 else f"{key} || ' {times}'")
+
+
+def _is_founder(digits: str, key: str) -> str:
+    """SQL: was the person `digits` founded by record `key`?"""
+    return f"({digits} IN ({', '.join(founded_by(key, times) for times in range(KNOWN_FOUNDINGS))}))"
 
 
 def read_state(warehouse: Warehouse) -> date | None:
@@ -133,7 +140,7 @@ def _load(warehouse: Warehouse, clusters: str, identified: str) -> None:
 def _keep(warehouse: Warehouse) -> None:
     """id_follows: the cluster each person of last night goes to. id_given: cluster → the digits it keeps."""
     warehouse.execute(
-        """
+        f"""
         CREATE OR REPLACE TEMP TABLE id_counted AS
         SELECT *, count(*) OVER (PARTITION BY digits) AS parts, count(*) OVER (PARTITION BY cluster) AS claims
         FROM id_pairs;
@@ -141,14 +148,19 @@ def _keep(warehouse: Warehouse) -> None:
         CREATE OR REPLACE TEMP TABLE id_follows AS
         SELECT digits, cluster FROM id_counted WHERE parts = 1 AND claims = 1;
         CREATE OR REPLACE TEMP TABLE id_ages AS
-        SELECT b.digits, n.cluster, row_number() OVER (ORDER BY b.first_night, b.record_key) AS age
+        SELECT b.digits, b.record_key, n.cluster, row_number() OVER (ORDER BY b.first_night, b.record_key) AS age
         FROM id_before b LEFT JOIN id_now n USING (record_key)
         SEMI JOIN (SELECT digits FROM id_counted WHERE parts > 1 OR claims > 1) c ON c.digits = b.digits;
         CREATE OR REPLACE TEMP TABLE id_contested AS
         SELECT digits, cluster FROM (
-            SELECT *, row_number() OVER (PARTITION BY digits ORDER BY shared DESC, eldest) AS place
-            FROM (SELECT digits, cluster, count(*) AS shared, min(age) AS eldest FROM id_ages
-                  WHERE cluster IS NOT NULL GROUP BY ALL))
+            SELECT p.digits, p.cluster, row_number() OVER (
+                       PARTITION BY p.digits
+                       ORDER BY NOT p.has_founder AND w.founder IS NOT NULL, p.shared DESC, p.eldest) AS place
+            FROM (SELECT digits, cluster, count(*) AS shared, min(age) AS eldest, arg_min(record_key, age) AS first,
+                         bool_or({_is_founder("digits", "record_key")}) AS has_founder
+                  FROM id_ages WHERE cluster IS NOT NULL GROUP BY digits, cluster) p
+            LEFT JOIN (SELECT DISTINCT founder FROM link.last_forwarding
+                       WHERE substr(person_id, 3) IS DISTINCT FROM substr(forwarded_to, 3)) w ON w.founder = p.first)
         WHERE place = 1;
         CREATE OR REPLACE TEMP TABLE id_given AS
         SELECT cluster, digits FROM id_follows
@@ -164,14 +176,12 @@ def _keep(warehouse: Warehouse) -> None:
 
 def _end(warehouse: Warehouse) -> None:
     """id_ended: persons of last night who are none tonight, where they went, and the founder if he went along."""
-    foundings = " OR ".join(
-        f"b.digits = {founded_by('b.record_key', times)}" for times in range(KNOWN_FOUNDINGS)
-    )
+    founds = _is_founder("b.digits", "b.record_key")
     warehouse.execute(
         f"""
         CREATE OR REPLACE TEMP TABLE id_ended AS
         SELECT b.digits, any_value(b.letter) AS letter, any_value(f.cluster) AS cluster,
-               any_value(b.record_key) FILTER (WHERE n.cluster IS NOT DISTINCT FROM f.cluster AND ({foundings})) AS founder,
+               any_value(b.record_key) FILTER (WHERE n.cluster IS NOT DISTINCT FROM f.cluster AND {founds}) AS founder,
                min(b.first_night) AS given_on
         FROM id_before b ANTI JOIN id_given g ON g.digits = b.digits
         LEFT JOIN id_follows f ON f.digits = b.digits

@@ -58,7 +58,9 @@ class Mess:
     withdrawn: float = 0.005
     name_note: float = 0.005
     placeholder_name: float = 0.002
-    link_code_differs: float = 0.005
+    link_code_differs: float = 0.01
+    clock_differs: float = 0.5  # of the visits whose link code differs
+    found_out: float = 0.6  # of those who came with no number at all, on the next night
     sum_wrong: float = 0.004
     discharged_before_admission: float = 0.002
     icd_of_other_sex: float = 0.002
@@ -73,6 +75,7 @@ class Mess:
 
 
 Planted = tuple[str, str, str]  # field, kind, true value
+PLACEHOLDERS = ("KHÔNG RÕ HỌ TÊN", "VÔ DANH NAM", "TEST")
 
 
 @dataclass(slots=True)
@@ -183,7 +186,7 @@ def _name(
     name = person.name
     if draws[23] < mess.placeholder_name:
         wrong.append(("ho_ten", "placeholder_name", name))
-        return ("KHÔNG RÕ HỌ TÊN", "VÔ DANH NAM", "TEST")[int(draws[24] * 3)]
+        return PLACEHOLDERS[int(draws[24] * 3)]
     words = name.split(" ")
     if len(words) > 2 and draws[0] < mess.middle_name_cut:
         wrong.append(("ho_ten", "middle_name_cut", name))

@@ -122,7 +122,11 @@ def slow(before: Ids, night: Night, born: dict[str, int]) -> Ids:
             continue
         to = ids[cluster] if cluster is not None else None
         cause = (
-            "gone" if to is None else "identified" if person[0] == "T" and to[0] == "P" else "merged"
+            "gone"
+            if to is None
+            else "identified"
+            if person[0] == "T" and to[0] == "P"
+            else "merged"
         )
         after.ended[person] = (to, cause, founders[person])
     for person in members:
@@ -176,7 +180,11 @@ class Tables:
                     "first_night": [FIRST + timedelta(born[r]) for r in records],
                     "night": [FIRST + timedelta(born[r]) for r in records],
                 },
-                schema_overrides={"record_key": pl.String, "first_night": pl.Date, "night": pl.Date},
+                schema_overrides={
+                    "record_key": pl.String,
+                    "first_night": pl.Date,
+                    "night": pl.Date,
+                },
             ),
         )
         self.put(
@@ -227,9 +235,7 @@ def histories(draw: Any) -> tuple[list[Night], dict[str, int]]:
     numbers: frozenset[str] = frozenset()
     for number in range(count):
         arrived = [r for r in RECORDS if born[r] <= number]
-        clusters = {
-            r: draw(st.integers(0, 3)) for r in arrived if draw(st.integers(0, 9)) > 0
-        }
+        clusters = {r: draw(st.integers(0, 3)) for r in arrived if draw(st.integers(0, 9)) > 0}
         numbers |= frozenset(r for r in arrived if draw(st.integers(0, 4)) == 0)
         nights.append(Night(clusters, numbers & clusters.keys()))
     return nights, born
@@ -307,7 +313,9 @@ def growing(draw: Any) -> tuple[list[Night], dict[str, int]]:
     nights = []
     for number in range(count):
         for r in (r for r in RECORDS if born[r] == number):
-            clusters[r] = draw(st.sampled_from([*clusters.values(), len(RECORDS) + RECORDS.index(r)]))
+            clusters[r] = draw(
+                st.sampled_from([*clusters.values(), len(RECORDS) + RECORDS.index(r)])
+            )
         here = sorted(set(clusters.values()))
         if len(here) > 1 and draw(st.booleans()):
             a, b = draw(st.sampled_from(here)), draw(st.sampled_from(here))

@@ -91,5 +91,7 @@ def _bits(comparison: EncounterComparison) -> str:
         "code": f"CASE WHEN {a} = {b} THEN 0 WHEN left({a}, 3) = left({b}, 3) THEN 2 ELSE 9 END",
         "exact": f"CASE WHEN {a} = {b} THEN 0 ELSE 9 END",
     }[comparison.measure]
-    levels = " ".join(f"WHEN {distance} <= {one.within} THEN {one.weight}" for one in comparison.levels)
+    levels = " ".join(
+        f"WHEN {distance} <= {one.within} THEN {one.weight}" for one in comparison.levels
+    )
     return f"CASE WHEN {a} IS NULL OR {b} IS NULL THEN 0 {levels} ELSE {comparison.otherwise} END"

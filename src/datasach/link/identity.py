@@ -70,7 +70,9 @@ def founded_by(key: str, times: int = 0) -> str:
 
 def _is_founder(digits: str, key: str) -> str:
     """SQL: was the person `digits` founded by record `key`?"""
-    return f"({digits} IN ({', '.join(founded_by(key, times) for times in range(KNOWN_FOUNDINGS))}))"
+    return (
+        f"({digits} IN ({', '.join(founded_by(key, times) for times in range(KNOWN_FOUNDINGS))}))"
+    )
 
 
 def read_state(warehouse: Warehouse) -> date | None:

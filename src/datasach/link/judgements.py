@@ -263,9 +263,7 @@ def settle_judgements(warehouse: Warehouse, project: Project, until: date) -> Se
     state = [settled.states[one.id] for one in judgements]
     warehouse.put("link.judgements", frame.with_columns(pl.Series("state", state, pl.String)))
     pair = dict.fromkeys(("record_key_a", "record_key_b", "judgements"), pl.String)
-    must = [
-        (keys[0], other, ";".join(ids)) for keys, ids in settled.groups for other in keys[1:]
-    ]
+    must = [(keys[0], other, ";".join(ids)) for keys, ids in settled.groups for other in keys[1:]]
     warehouse.put("link.must", pl.DataFrame(must, schema=pair, orient="row"))
     warehouse.put("link.cannot", pl.DataFrame(settled.apart, schema=pair, orient="row"))
     warehouse.put(
@@ -291,8 +289,12 @@ def apply_judgements(warehouse: Warehouse, edges: str, clusters: str, into: str)
     again from its judgements and then from its edges, strongest first, without the unions that would bring the
     two together: what is far from the judged pair stays where it was. No other cluster changes.
     """
-    warehouse.execute(f"CREATE OR REPLACE TABLE {into} AS SELECT record_key, cluster FROM {clusters}")
-    if not warehouse.value("SELECT (SELECT count(*) FROM link.must) + (SELECT count(*) FROM link.cannot)"):
+    warehouse.execute(
+        f"CREATE OR REPLACE TABLE {into} AS SELECT record_key, cluster FROM {clusters}"
+    )
+    if not warehouse.value(
+        "SELECT (SELECT count(*) FROM link.must) + (SELECT count(*) FROM link.cannot)"
+    ):
         return
     _unite(warehouse, into)
     warehouse.execute(

@@ -82,9 +82,9 @@ def link(warehouse: Warehouse, project: Project, until: date) -> Linked:
 
 def _hand_over(warehouse: Warehouse) -> None:
     """Writes  link.record_signatures  record_key, sid
-            link.clusters_new       record_key (once each), cluster
-            link.record_edges       view: record_key_a, record_key_b, weight; the stronger the key the larger, and
-                                    records of one signature are closest of all
+    link.clusters_new       record_key (once each), cluster
+    link.record_edges       view: record_key_a, record_key_b, weight; the stronger the key the larger, and
+                            records of one signature are closest of all
     """
     same = " AND ".join(f"r.{c} IS NOT DISTINCT FROM s.{c}" for c in DISTINGUISHING)
     warehouse.execute(

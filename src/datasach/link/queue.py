@@ -17,9 +17,7 @@ def rank_queue(warehouse: Warehouse, pairs: str, policy: ReviewPolicy) -> int:
     cases = " ".join(
         f"WHEN '{name}' THEN {weight}" for name, weight in sorted(policy.weights.items())
     )
-    weight_of = (
-        f"coalesce(CASE table_id {cases} END, CASE split_part(table_id, '.', 1) {cases} END, {policy.otherwise})"
-    )
+    weight_of = f"coalesce(CASE table_id {cases} END, CASE split_part(table_id, '.', 1) {cases} END, {policy.otherwise})"
     warehouse.execute(
         f"""
         CREATE OR REPLACE TEMP TABLE queue_pairs AS

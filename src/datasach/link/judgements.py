@@ -260,6 +260,7 @@ def settle_judgements(warehouse: Warehouse, project: Project, until: date) -> Se
         ("id", "at", "a", "b", "verdict", "by", "why", "until", "source"), pl.String
     )
     frame = pl.DataFrame([asdict(one) for one in judgements], schema=texts)
+    frame = frame.rename({"at": "judged_at", "by": "judged_by"})
     state = [settled.states[one.id] for one in judgements]
     warehouse.put("link.judgements", frame.with_columns(pl.Series("state", state, pl.String)))
     pair = dict.fromkeys(("record_key_a", "record_key_b", "judgements"), pl.String)

@@ -63,8 +63,8 @@ def person_facts(out: Path, person: str) -> Row:
             "edges": edges,
             "weakest": weakest_link(keys, edges),
             "judgements": _rows(
-                con, f"SELECT id, verdict, state, a, b, by, why FROM {_result(layout, 'identity_judgements')}"
-                " WHERE a IN (SELECT unnest($1)) OR b IN (SELECT unnest($1)) ORDER BY at, id", keys,
+                con, f"SELECT id, verdict, state, a, b, judged_by, why FROM {_result(layout, 'identity_judgements')}"
+                " WHERE a IN (SELECT unnest($1)) OR b IN (SELECT unnest($1)) ORDER BY judged_at, id", keys,
             ),
             "golden": _golden(con, layout, person),
         }  # fmt: skip
@@ -125,7 +125,7 @@ def explain_person(out: Path, person: str) -> str:
         )
     lines += [f"golden     {field:18} from {key}" for field, key in facts["golden"].items()]
     lines += [
-        f"judgement  {j['id']} {j['verdict']} ({j['state']})   {j['a']} | {j['b']}   {j['by']}: {j['why']}"
+        f"judgement  {j['id']} {j['verdict']} ({j['state']})   {j['a']} | {j['b']}   {j['judged_by']}: {j['why']}"
         for j in facts["judgements"]
     ]
     lines += [

@@ -47,8 +47,8 @@ def review_queue(out: Path, limit: int, with_values: bool) -> dict[str, Any]:
         contradictions = _rows(
             con,
             f"""
-            SELECT same.id AS same, same.by AS same_by, same.why AS same_why, other.id AS different,
-                   other.by AS different_by, other.why AS different_why, c.others
+            SELECT same.id AS same, same.judged_by AS same_by, same.why AS same_why, other.id AS different,
+                   other.judged_by AS different_by, other.why AS different_why, c.others
             FROM {_result(layout, "identity_contradictions")} c
             JOIN {_result(layout, "identity_judgements")} same ON same.id = c.same
             JOIN {_result(layout, "identity_judgements")} other ON other.id = c.different ORDER BY ALL""",

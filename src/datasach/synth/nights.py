@@ -252,9 +252,10 @@ class _Run:
             return draw < resubmitted or draw > withdrawn or may_be_found_out(planned)
 
         def may_be_found_out(planned: Planned) -> bool:
-            return (
-                planned.draws[3] < self.mess.found_out
-                and planned.draws[OF_DESK + 14] < self.mess.id_missing_under_six
+            if planned.draws[3] >= self.mess.found_out:
+                return False
+            return planned.draws[OF_DESK + 27] < self.mess.nobody_in_emergency or (
+                planned.draws[OF_DESK + 14] < self.mess.id_missing_under_six
                 and not self.planner.person(planned.ref).insured
             )
 

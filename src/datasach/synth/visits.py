@@ -15,7 +15,7 @@ from . import attendance, bill, papers
 from .clinic import BY_ICD, CAESAREAN, DELIVERY, HIV, NEWBORN, TUBERCULOSIS, Disease, disease
 from .envelopes import ORDER
 from .facilities import Country, Doctor, Facility
-from .mess import FORMER, PLACEHOLDERS, Mess, Registered, register
+from .mess import FORMER, NOBODY, PLACEHOLDERS, Mess, Registered, register
 from .people import Person
 from .plan import OF_CONTENT, OF_DESK, Planned, Planner, day_text, paper
 
@@ -273,10 +273,13 @@ class Builder:
     def corrected(self, visit: Visit) -> Visit:
         """The visit as it is sent again on the next night: another content under the same key."""
         wrong = [item for item in visit.wrong if item[0] != "*"]
-        unnamed = visit.desk.name in PLACEHOLDERS
+        unnamed = visit.desk.name in (*PLACEHOLDERS, *NOBODY.values())
+        born = visit.desk.born
+        if unnamed:
+            born = f"{visit.person.born:%Y%m%d}0000"
         desk = replace(
             visit.desk, identifier=visit.person.citizen_id,
-            name=visit.person.name if unnamed else visit.desk.name,
+            name=visit.person.name if unnamed else visit.desk.name, born=born,
             wrong=[item for item in visit.desk.wrong
                    if item[0] != "so_cccd" and item[1] != "placeholder_name"],
         )  # fmt: skip

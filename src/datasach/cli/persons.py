@@ -7,7 +7,31 @@ from typing import Any
 
 import click
 
-from datasach.cli.common import load, night_type, project_option, warehouse_type
+from datasach import settings
+from datasach.cli.common import file_type, load, night_type, project_option, warehouse_type
+
+
+@click.command()
+@project_option
+@click.option("--linkage", required=True, type=file_type, help="Linkage document (YAML).")
+@click.option("--out", type=click.Path(file_okay=False, path_type=Path), help="Folder for results.")
+@click.option("--model", type=file_type, help="Use this model instead of learning one.")
+@click.option("--plan", is_flag=True, help="Only print how many pairs each pass would make.")
+@click.argument("records", nargs=-1, required=True, type=file_type)
+def link(
+    root: Path | None, linkage: Path, out: Path | None, model: Path | None, plan: bool,
+    records: tuple[Path, ...],
+) -> None:  # fmt: skip
+    """Link RECORDS (Parquet) by a linkage document: persons, weighed pairs, a queue for people."""
+    from datasach.pipeline.linking import link_files, plan_files, told
+
+    wards = (root or settings.find_project()) / "datasets/_reference/wards.csv.gz"
+    if plan:
+        click.echo(plan_files(list(records), linkage, wards))
+        return
+    if out is None:
+        raise click.UsageError("--out is needed (or --plan)")
+    click.echo(told(link_files(list(records), linkage, out, model, wards)))
 
 
 @click.command()
@@ -54,4 +78,4 @@ def person(out: Path, as_json: bool, person_id: str) -> None:
     click.echo(person_text(out, person_id, as_json))
 
 
-VERBS: tuple[click.Command, ...] = (review, judge, person)
+VERBS: tuple[click.Command, ...] = (link, review, judge, person)

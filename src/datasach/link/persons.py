@@ -8,10 +8,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date
 
-from datasach.link.conflicts import find_two_ids
 from datasach.link.identity import Changes, assign_ids, read_state
 from datasach.link.judgements import Settled, apply_judgements, settle_judgements
 from datasach.link.temporary import find_identified
+from datasach.link.two_ids import find_two_ids
 from datasach.spec.project import Project
 from datasach.store.warehouse import Warehouse
 
@@ -30,7 +30,7 @@ def name_persons(warehouse: Warehouse, project: Project, until: date) -> Named:
     """Reads   link.records; link.clusters_new (record_key once, cluster), link.record_edges (record_key_a, record_key_b,
             weight); the last snapshot's ids; judgements
     Writes  link.member, link.cluster_persons, link.forwarding, link.history, link.id_conflicts (see `identity`,
-            `conflicts`), link.judgements, link.contradictions (see `judgements`)
+            `two_ids`), link.judgements, link.contradictions (see `judgements`)
             link.record_persons    record_key, table_id, _file, _row, _key, person_id
             link.identity_changes  night, cause, reason, persons, records: the history, counted
     """

@@ -119,10 +119,10 @@ def test_who_came_without_a_name_or_number_is_found_out_and_counted(lived: Lived
     first, second, _ = lived.seen
     assert first["LK003"] == "T-" + second["LK003"][2:] and second["LK003"].startswith("P-")
     rates = duckdb.sql(
-        "SELECT facility, kind, given, identified, open, days_median FROM"
+        "SELECT facility, given, identified, open, days_median FROM"
         f" '{lived.out}/state/results/temporary_rates.parquet'"
     ).fetchall()
-    assert rates == [("79001", "no_number", 1, 1, 0, 1.0)]
+    assert rates == [("79001", 1, 1, 0, 1.0)]
 
 
 def test_every_change_has_its_reason(lived: Lived) -> None:

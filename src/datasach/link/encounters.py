@@ -61,7 +61,7 @@ def match_encounters(warehouse: Warehouse, rules: EncounterLinkage) -> int:
                    coalesce(max(weight) OVER (PARTITION BY key_b ORDER BY weight DESC, key_a
                                               ROWS BETWEEN 1 FOLLOWING AND 1 FOLLOWING), -1e9) AS next_b
             FROM encounter_weights)
-        SELECT facility, ma_lk_a, ma_lk_b, person_id, round(weight, 1) AS weight, waterfall,
+        SELECT facility, ma_lk_a, ma_lk_b, person_id, round(weight, 1)::DOUBLE AS weight, waterfall,
                CASE WHEN weight >= {rules.certain} AND weight = best_a AND weight = best_b
                      AND weight - next_a >= {rules.margin} AND weight - next_b >= {rules.margin}
                     THEN 'certain' ELSE 'possible' END AS grade

@@ -36,7 +36,7 @@ def rank_queue(warehouse: Warehouse, pairs: str, policy: ReviewPolicy) -> int:
         GROUP BY person_id;
         CREATE OR REPLACE TABLE link.identity_review AS
         WITH weighed AS (
-            SELECT q.*, a.records + b.records AS records, greatest(a.clinical, b.clinical) AS clinical,
+            SELECT q.*, a.records + b.records AS records, greatest(a.clinical, b.clinical)::DOUBLE AS clinical,
                    least(greatest(coalesce(probability, 0.5), 1e-6), 1 - 1e-6) AS chance,
                    row_number() OVER (PARTITION BY least(person_a, person_b), greatest(person_a, person_b)
                                       ORDER BY weight DESC, record_key_a, record_key_b) AS best
@@ -44,7 +44,7 @@ def rank_queue(warehouse: Warehouse, pairs: str, policy: ReviewPolicy) -> int:
             JOIN queue_persons b ON b.person_id = q.person_b)
         SELECT row_number() OVER (ORDER BY value DESC, record_key_a, record_key_b) AS place, * FROM (
             SELECT record_key_a, record_key_b, person_a, person_b, weight, probability, waterfall, records, clinical,
-                   round(records * clinical * -(chance * log2(chance) + (1 - chance) * log2(1 - chance)), 4) AS value
+                   round(records * clinical::DOUBLE * -(chance * log2(chance) + (1 - chance) * log2(1 - chance)), 4) AS value
             FROM weighed WHERE best = 1)
         ORDER BY place
         """

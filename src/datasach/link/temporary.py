@@ -37,11 +37,11 @@ def find_identified(warehouse: Warehouse, project: Project) -> None:
 
 def follow_temporary_ids(warehouse: Warehouse) -> None:
     """Reads   link.member, link.forwarding, link.records
-    Writes  link.temporary_ids    one row per temporary id that was ever published: given_on (night), kind (`unnamed`:
-                                  nothing but a placeholder; `no_number`), facility of its first record (null: gone),
+    Writes  link.temporary_ids    one row per temporary id that was ever published: given_on (night), unnamed (of an open
+                                  one: nothing but a placeholder for a name; null for others), facility of its first record (null: gone),
                                   state (`open` | `identified` | `merged` | `gone`), resolved_on, days, person_id of
                                   whom it is now (null: nobody)
-            link.temporary_rates  facility, kind, given, identified, open, days_median, days_p90, oldest_open (days)
+            link.temporary_rates  facility, given, identified, open, open_unnamed, days_median, days_p90, oldest_open (days)
 
     An id given and resolved between two nights that were run at once was never published, and is not counted.
     """
@@ -67,7 +67,7 @@ def follow_temporary_ids(warehouse: Warehouse) -> None:
             SELECT e.temporary_id, e.given_on, coalesce(e.record_key, o.record_key), e.cause, e.night, e.leads_to
             FROM ended e LEFT JOIN eldest o ON o.person_id = e.leads_to)
         SELECT f.temporary_id, f.given_on,
-               CASE WHEN r.unnamed THEN 'unnamed' ELSE 'no_number' END AS kind, r.facility,
+               CASE WHEN f.state = 'open' THEN r.unnamed END AS unnamed, r.facility,
                f.state, f.resolved_on, f.resolved_on - f.given_on AS days, f.person_id
         FROM found f
         LEFT JOIN (SELECT record_key, bool_and(coalesce(name_folded, '') = '') AS unnamed, min(facility) AS facility
@@ -78,11 +78,11 @@ def follow_temporary_ids(warehouse: Warehouse) -> None:
     warehouse.execute(
         """
         CREATE OR REPLACE TABLE link.temporary_rates AS
-        SELECT facility, kind, count(*) AS given, count(*) FILTER (state = 'identified') AS identified,
-               count(*) FILTER (state = 'open') AS open,
+        SELECT facility, count(*) AS given, count(*) FILTER (state = 'identified') AS identified,
+               count(*) FILTER (state = 'open') AS open, count(*) FILTER (unnamed) AS open_unnamed,
                median(days) FILTER (state = 'identified') AS days_median,
                quantile_cont(days, 0.9) FILTER (state = 'identified') AS days_p90,
                max((SELECT max(night) FROM link.records) - given_on) FILTER (state = 'open') AS oldest_open
-        FROM link.temporary_ids GROUP BY facility, kind ORDER BY ALL
+        FROM link.temporary_ids GROUP BY facility ORDER BY facility
         """
     )

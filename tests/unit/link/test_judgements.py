@@ -267,7 +267,7 @@ def test_declared_judgements_are_read_and_their_mistakes_named(tmp_path: Path) -
     )
     (folder / "b.yaml").write_text(
         "judgements:\n"
-        '  - {a: "kcb_emr.visit:1", b: "kcb_emr.vist:2", verdict: different, by: B, on: "2026-03-02", why: w}\n',
+        '  - {a: "kcb_emr.visit:1", b: "kcb_em.visit:2", verdict: different, by: B, on: "2026-03-02", why: w}\n',
         "utf-8",
     )
     problems = Problems(tmp_path)

@@ -346,7 +346,7 @@ def test_nights_one_by_one_and_all_at_once_give_the_same_ids(tables: Tables, his
 
 
 @pytest.mark.long
-@settings(max_examples=1_000)
+@settings(max_examples=300)
 @given(histories(), growing(), st.randoms())
 def test_all_of_it_over_many_more_nights(
     tables: Tables, history: Any, grown: Any, random: Any

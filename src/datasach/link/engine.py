@@ -63,20 +63,29 @@ def read_records(
 
     Errors: UnlinkableRecords where a declared column is missing, or a key stands twice or not at all.
     """
+    check_columns(files, document)
+    return encode_records(reader(files), document, successors)
+
+
+def reader(files: list[Path]) -> Callable[[str], pl.Series | None]:
+    """Gives a column of Parquet files by its name, None if they have none of that name."""
     scan = pl.scan_parquet(files)
-    have = scan.collect_schema().names()
+    have = set(scan.collect_schema().names())
+    return lambda name: scan.select(name).collect().to_series() if name in have else None
+
+
+def check_columns(files: list[Path], document: Matching) -> None:
+    """Raises UnlinkableRecords where a declared column is missing."""
+    have = pl.scan_parquet(files).collect_schema().names()
     wanted = {document.key} | {
         source
         for name, column in document.columns.items()
         for source in (column.column or name, column.year, column.place_of)
-        if source
+        if source and not column.optional
     }
     missing = sorted(wanted - set(have))
     if missing:
         raise UnlinkableRecords(f"the records have no column {', '.join(missing)}")
-    return encode_records(
-        lambda name: scan.select(name).collect().to_series(), document, successors
-    )
 
 
 def encode_records(
@@ -85,7 +94,7 @@ def encode_records(
     successors: pl.DataFrame | None = None,
     known: dict[str, dict[str, Vocabulary]] | None = None,
 ) -> Records:
-    """`read(column)` gives a column of the records as a Polars series; `successors`: see `encode_places`.
+    """`read(column)` gives a column of the records as a Polars series (None: they have none); `successors`: see `encode_places`.
 
     `known`: column → vocabularies to go on with; new words are added to them.
     """
@@ -129,6 +138,8 @@ def _encode(
 ) -> Feature:  # fmt: skip
     column = document.columns[name]
     series = read(column.column or name)
+    if series is None:
+        series = pl.Series(name, [None], pl.String).new_from_index(0, len(read(document.key)))
     skipped = document.skip_values.get(name, [])
     if column.kind == "person_name":
         return encode_names(series.cast(pl.String), skipped, known)
@@ -137,7 +148,9 @@ def _encode(
     if column.kind == "id":
         return encode_ids(series, skipped)
     if column.kind == "code":
-        return encode_codes(series, skipped, known["code"] if known else None)
+        feature = encode_codes(series, skipped, known["code"] if known else None)
+        feature.only_same = column.only_same
+        return feature
     if column.kind == "place":
         larger = read(column.place_of) if column.place_of else None
         return encode_places(series, larger, skipped, successors if column.merged else None, known)
@@ -258,7 +271,7 @@ def link_records(
     del left, right
     person = partition(
         records.rows, pairs.left, pairs.right, pairs.weight,
-        weigher(records, scorer, judged, strict), threshold(document, strict),
+        weigher(records, scorer, judged, strict), threshold(document, strict), loosest(document),
     )  # fmt: skip
     return Linked(records, model, rare, scorer, person, pairs, told, compared_pairs, prior_records)
 
@@ -268,11 +281,16 @@ def threshold(document: Matching, strict: bool) -> float:
     return document.certain if strict else document.join
 
 
+def loosest(document: Matching) -> float:
+    """Bits from which a pair can hold a loose component together, or goes to people."""
+    return min(document.possible, document.join, 0.0)
+
+
 def weigh_pairs(
     records: Records, scorer: Scorer, left: Array, right: Array, judged: Judged, strict: bool
 ) -> Pairs:
     """Weights of pairs, of which those are kept that could matter; judged pairs always are."""
-    keep = min(records.document.possible, 0.0)
+    keep = loosest(records.document)
     if len(judged.pairs):
         left = np.r_[left, (judged.pairs >> np.uint64(32)).astype(left.dtype)]
         right = np.r_[right, (judged.pairs & np.uint64(0xFFFFFFFF)).astype(right.dtype)]

@@ -12,9 +12,9 @@ from datasach.link.persons import name_persons
 from datasach.link.queue import rank_queue
 from datasach.link.records import DISTINGUISHING, collect_records
 from datasach.link.registers import match_registers, measure_reuse
-from datasach.link.review import weigh_possible_pairs
 from datasach.link.strong import strong_edges
 from datasach.link.temporary import follow_temporary_ids
+from datasach.link.weighed import put_to_people, weigh_signatures
 from datasach.spec.project import Project
 from datasach.store.warehouse import Warehouse
 
@@ -48,13 +48,14 @@ def link(warehouse: Warehouse, project: Project, until: date) -> Linked:
     """
     collect_records(warehouse, project, project.linkage)
     strong_edges(warehouse, project.linkage)
+    weighed = weigh_signatures(warehouse, project)
     cut = cluster(warehouse)
     _hand_over(warehouse)
     named = name_persons(warehouse, project, until)
     _signature_persons(warehouse)
     _unit_persons(warehouse, project)
     golden_records(warehouse, project.survivorship)
-    weigh_possible_pairs(warehouse, project.linkage)
+    put_to_people(warehouse, weighed)
     possible = rank_queue(warehouse, "link.possible_pairs", project.review)
     match_registers(warehouse)
     measure_reuse(warehouse)

@@ -8,8 +8,8 @@ from typing import Any
 import duckdb
 
 from datasach.errors import DatasachError
-from datasach.protect.desk import Asked, open_desk
 from datasach.pipeline.explain_person import explain_person, is_person
+from datasach.protect.desk import Asked, open_desk
 from datasach.spec.project import Project
 from datasach.store.layout import Layout
 from datasach.store.ledger import Ledger

@@ -15,7 +15,7 @@ TABLES = (
     "checks.findings", "checks.held", "checks.metrics", "checks.metrics_by_channel", "checks.books", "checks.scores",
     "checks.facilities", "checks.priority", "checks.lateness", "recon.units",
     "recon.channel_visits", "recon.corrections", "recon.channel_fields", "link.record_persons", "link.unit_persons",
-    "link.review", "link.refused",
+    "link.review", "link.refused", "link.weight_histogram", "link.passes", "link.cluster_sizes",
 )  # fmt: skip
 NAMED = {
     "identity_history": "link.history", "identity_changes": "link.identity_changes",

@@ -19,6 +19,7 @@ from datasach.spec.encounter import EncounterLinkage, ReviewPolicy
 from datasach.spec.judgement import DeclaredJudgement, load_judgements
 from datasach.spec.linkage import Linkage, Survivorship
 from datasach.spec.load import Declared, Document, Problems, build, read_yaml, suggestion
+from datasach.spec.matching import Matching
 from datasach.spec.page import Page, Pages
 from datasach.spec.rule import Rule, RuleFile, RuleSpec, form_rules
 from datasach.spec.source import Source
@@ -54,6 +55,7 @@ class Project:
     rules: tuple[Rule, ...]
     corrections: tuple[Correction, ...]
     linkage: Linkage
+    matching: Matching
     survivorship: Survivorship
     pages: tuple[Page, ...]
     trust: Trust
@@ -124,6 +126,7 @@ def load_project(root: Path, trust_folder: Path | None = None) -> Project:
     rules = _load_rules(root, databases, problems)
     corrections = _load_corrections(root, databases, problems)
     linkage = _load_one(Linkage, root / "rules/linkage/strong.yaml", problems)
+    matching = _load_one(Matching, root / "rules/linkage/person.yaml", problems)
     survivorship = _load_one(Survivorship, root / "rules/survivorship/person.yaml", problems)
     pages = _load_one(Pages, root / "reports/pages.yaml", problems)
     encounter = _load_one(EncounterLinkage, root / "rules/linkage/encounter.yaml", problems)
@@ -131,7 +134,7 @@ def load_project(root: Path, trust_folder: Path | None = None) -> Project:
     tables = {table.id for d in databases.values() for table in d.tables.values()}
     judgements = load_judgements(root, tables, problems)
     problems.raise_if_any()
-    assert linkage and survivorship and pages and trust and encounter and review
+    assert linkage and matching and survivorship and pages and trust and encounter and review
     return Project(
         root=root,
         databases=databases,
@@ -140,6 +143,7 @@ def load_project(root: Path, trust_folder: Path | None = None) -> Project:
         rules=tuple(rules),
         corrections=tuple(corrections),
         linkage=linkage,
+        matching=matching,
         survivorship=survivorship,
         pages=tuple(pages.pages),
         encounter=encounter,

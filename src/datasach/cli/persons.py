@@ -40,17 +40,30 @@ def link(
 
 
 @click.command()
+@project_option
 @click.option("--out", required=True, type=warehouse_type, help="Warehouse folder.")
 @click.option("--limit", default=20, show_default=True, help="How many pairs to show.")
 @click.option(
-    "--values", is_flag=True, help="Show both records' values (restricted: a person's data)."
+    "--values",
+    is_flag=True,
+    help="Both records' values (a person's data): needs a role, and is logged.",
 )
+@click.option("--vault", type=click.Path(file_okay=False, path_type=Path), default=settings.vault)
+@click.option("--as", "actor", help="Actor, where your account acts for several.")
+@click.option("--purpose", default="data_quality", show_default=True)
 @click.option("--json", "as_json", is_flag=True, help="As JSON, for software.")
-def review(out: Path, limit: int, values: bool, as_json: bool) -> None:
+def review(
+    root: Path | None, out: Path, limit: int, values: bool, vault: Path | None, actor: str | None,
+    purpose: str, as_json: bool,
+) -> None:  # fmt: skip
     """List the pairs of records worth asking people about, most valuable first."""
-    from datasach.pipeline.judging import review_queue, review_text
+    from datasach.pipeline.judging import review_queue, review_text, with_values
+    from datasach.protect.desk import Asked
 
-    click.echo(review_text(review_queue(out, limit, values), as_json))
+    queue = review_queue(out, limit)
+    if values:
+        queue = with_values(load(root), out, queue, Asked(vault, purpose, actor=actor))
+    click.echo(review_text(queue, as_json))
 
 
 @click.command()

@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from datasach import settings
 from datasach.errors import DatasachError
 from datasach.link.judgements import Judgement, all_judgements, record_judgement, settle
+from datasach.protect.desk import Asked, open_desk
 from datasach.spec.judgement import JudgementSpec
 from datasach.spec.project import Project
 from datasach.store.layout import Layout
@@ -32,9 +33,9 @@ class CannotJudge(DatasachError):
 # -- the queue -----------------------------------------------------------------------------------
 
 
-def review_queue(out: Path, limit: int, with_values: bool) -> dict[str, Any]:
-    """`pairs`: the first of the queue, each with place, records, persons, weight, probability, waterfall, value and, only if
-    asked for, the values of both records; `waiting`: how many there are; `contradictions`: judgements that cannot all
+def review_queue(out: Path, limit: int) -> dict[str, Any]:
+    """`pairs`: the first of the queue, each with place, records, persons, weight, probability, waterfall, value;
+    `waiting`: how many there are; `contradictions`: judgements that cannot all
     be true. Raises CannotJudge if no night was run.
     """
     layout = Layout(out.resolve())
@@ -55,12 +56,31 @@ def review_queue(out: Path, limit: int, with_values: bool) -> dict[str, Any]:
         )
         for pair in pairs:
             pair["waterfall"] = _steps(pair["waterfall"])
-            if with_values:
-                pair["values"] = [
-                    _values(con, layout, pair["record_key_a"]),
-                    _values(con, layout, pair["record_key_b"]),
-                ]
     return {"waiting": waiting[0]["n"], "pairs": pairs, "contradictions": contradictions}
+
+
+def with_values(project: Project, out: Path, queue: dict[str, Any], asked: Asked) -> dict[str, Any]:
+    """The queue with both records' values, through the desk: role, purpose, territory, consent; logged first.
+
+    A pair of which one record may not be shown is left without values. Raises AccessRefused.
+    """
+    with open_desk(project, out, asked, "review") as desk:
+        desk.prepare()
+        open_pairs = []
+        for pair in queue["pairs"]:
+            places = [
+                _place(desk.con, desk.layout, pair[side])
+                for side in ("record_key_a", "record_key_b")
+            ]
+            if all(p and desk.passes(p["table_id"], p["_file"], p["_row"]) for p in places):
+                open_pairs.append((pair, places))
+        shown = sorted(
+            f"{p['_file']}:{p['table_id']}:{p['_row']}" for _, places in open_pairs for p in places
+        )
+        desk.enter("review", "OK", records=shown, rows=len(shown))
+        for pair, places in open_pairs:
+            pair["values"] = [_values(desk.con, desk.layout, place) for place in places]
+    return queue
 
 
 def review_text(queue: dict[str, Any], as_json: bool) -> str:
@@ -107,22 +127,27 @@ def _steps(waterfall: str) -> list[dict[str, Any]]:
     return found
 
 
-def _values(con: duckdb.DuckDBPyConnection, layout: Layout, record_key: str) -> dict[str, Any]:
-    """The identity block of a record, as standardised."""
+def _place(con: duckdb.DuckDBPyConnection, layout: Layout, record_key: str) -> dict[str, Any]:
+    """table_id, _file and _row of a record; empty if the last night does not have it."""
     place = _rows(
         con, f"SELECT table_id, _file, _row FROM {_result(layout, 'link.record_persons')} WHERE record_key = ?", record_key
     )  # fmt: skip
-    if not place:
-        return {}
+    return place[0] if place else {}
+
+
+def _values(
+    con: duckdb.DuckDBPyConnection, layout: Layout, place: dict[str, Any]
+) -> dict[str, Any]:
+    """The identity block of a record, as standardised."""
     ledger = Ledger(layout.ledger, "review")
     try:
-        batch = ledger.rows("SELECT batch FROM files WHERE file = ?", (place[0]["_file"],))
+        batch = ledger.rows("SELECT batch FROM files WHERE file = ?", (place["_file"],))
     finally:
         ledger.close()
-    part = layout.part("standard", place[0]["table_id"], str(batch[0][0]))
+    part = layout.part("standard", place["table_id"], str(batch[0][0]))
     rows = _rows(
         con, f"SELECT {', '.join(SHOWN)} FROM read_parquet('{part}') WHERE _file = ? AND _row = ?",
-        place[0]["_file"], place[0]["_row"],
+        place["_file"], place["_row"],
     )  # fmt: skip
     return rows[0] if rows else {}
 

@@ -47,8 +47,12 @@ def main() -> None:
     )
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--visits", type=int, default=100_000)
-    parser.add_argument("--inbox", type=Path, help="an inbox that is there; its first night is taken")
-    parser.add_argument("--sql", type=int, default=0, metavar="N", help="show the N dearest queries")
+    parser.add_argument(
+        "--inbox", type=Path, help="an inbox that is there; its first night is taken"
+    )
+    parser.add_argument(
+        "--sql", type=int, default=0, metavar="N", help="show the N dearest queries"
+    )
     args = parser.parse_args()
 
     from datasach.pipeline.plan import plan

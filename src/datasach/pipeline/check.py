@@ -26,6 +26,7 @@ from datasach.standardise.standardise import (
 )
 from datasach.store.warehouse import LAYERS, SIDE_LAYERS, sql_name, standard_columns
 from datasach.validate.kinds import check_of
+from datasach.validate.recorded import RECORDED, judge_fact
 from datasach.validate.sandbox import RuleProblem
 from datasach.validate.validate import base_query
 
@@ -41,6 +42,7 @@ PSEUDO = (
     "_channel",
     "_sender",
     "_person",
+    "_extra",
 )
 """Words an example may use besides the table's fields: facts of the delivery, not of the record."""
 
@@ -97,7 +99,7 @@ def _file_of(project: Project, rule: Rule) -> Path:
 
 
 def _known_words(project: Project, rule: Rule) -> None:
-    if rule.examples is None:
+    if rule.examples is None or rule.kind == RECORDED:
         return
     for example in (rule.examples.good, rule.examples.bad):
         for table_id, rows in ((rule.table, [example.row]), *example.beside.items()):
@@ -119,7 +121,12 @@ def _known_elsewhere(project: Project, name: str) -> bool:
 
 def try_examples(project: Project, rules: Iterable[Rule]) -> list[Tried]:
     """Judge both examples of every rule."""
-    tried = [(rule, rule.examples) for rule in rules if rule.examples is not None]
+    of_facts = [rule for rule in rules if rule.kind == RECORDED]
+    tried = [
+        (rule, rule.examples)
+        for rule in rules
+        if rule.examples is not None and rule.kind != RECORDED
+    ]
     rows: dict[str, list[tuple[str, dict[str, str | None]]]] = {}
     for number, (rule, examples) in enumerate(tried):
         for word, example in (("good", examples.good), ("bad", examples.bad)):
@@ -131,11 +138,18 @@ def try_examples(project: Project, rules: Iterable[Rule]) -> list[Tried]:
                 rows.setdefault(table_id, []).extend((label, other) for other in others)
     with duckdb.connect() as con:
         _stage(con, project, rows)
-        return [
+        found = [
             Tried(rule, word == "good", *_judge(con, project, rule, f"{number}-{word}"))
             for number, (rule, _) in enumerate(tried)
             for word in ("good", "bad")
         ]
+        found += [
+            Tried(rule, is_good, *judge_fact(con, rule, example.row))
+            for rule in of_facts
+            if rule.examples is not None
+            for is_good, example in ((True, rule.examples.good), (False, rule.examples.bad))
+        ]
+    return found
 
 
 def _identity_row(
@@ -265,7 +279,7 @@ def _standard(
             "_row": list(range(1, len(filled) + 1)),
             "_unit": list(range(1, len(filled) + 1)),
             "_line": [None] * len(filled),
-            "_extra": [None] * len(filled),
+            "_extra": [row.get("_extra") for row in filled],
             "_problem": [None] * len(filled),
         },
         schema_overrides={n: pl.String for n in (*table.field_names, "_extra", "_problem")}

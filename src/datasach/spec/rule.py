@@ -136,6 +136,12 @@ _FORM_WORDS: dict[str, tuple[str, Dimension, str, str, str, str]] = {
         "Xuất {tag} đúng dạng: ngày yyyymmdd, giờ yyyymmddHHMM, số dùng dấu chấm thập phân.",
         "Export {tag} in its form: dates yyyymmdd, times yyyymmddHHMM, numbers with a decimal point.",
     ),
+    "legible": (
+        "RDB", "conformity", "{vi} phải là chữ đọc được (UTF-8, không mất chữ).",
+        "{en}: is text that can be read (UTF-8, no lost letters).",
+        "Xuất {tag} bằng UTF-8; chữ đã mất (dấu ?) phải nhập lại.",
+        "Export {tag} as UTF-8; letters that were lost (?) must be typed again.",
+    ),
     "length": (
         "LEN", "conformity", "{vi} dài không quá {length} ký tự.", "{en}: has at most {length} characters.",
         "Rút gọn {tag}, tối đa {length} ký tự.", "Shorten {tag} to at most {length} characters.",
@@ -159,6 +165,7 @@ def form_rules(table: Table, declared: list[Rule]) -> list[Rule]:
             and field.list is not None
             and ("in_list", field.name) not in asked,
             "readable": field.type in _READ_TYPES and ("readable", field.name) not in asked,
+            "legible": field.type in ("text", "name"),
             "length": field.max_length is not None
             and field.type in ("text", "name", "key", "code"),
         }

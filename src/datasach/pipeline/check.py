@@ -183,9 +183,23 @@ def _stage(
     for schema in (*LAYERS, "examples"):
         con.execute(f"CREATE SCHEMA {schema}")
     con.execute("SET VARIABLE example = ''")
-    changes: list[pl.DataFrame] = []
+    for layer, columns in SIDE_LAYERS.items():
+        if layer != "changes":
+            listed = ", ".join(f'"{name}" {kind}' for name, kind in columns)
+            con.execute(f"CREATE TABLE standard.{layer} ({listed})")
+    _put_rows(con, project, rows, project.tables)
+
+
+def _put_rows(
+    con: duckdb.DuckDBPyConnection,
+    project: Project,
+    rows: dict[str, list[tuple[str, dict[str, str | None]]]],
+    tables: Iterable[str],
+) -> None:
+    """The rows of `tables` in place of what they held, with their changes, units and persons."""
+    changes = [pl.DataFrame(schema=CHANGE_SCHEMA)]
     units: list[tuple[str, int, str | None, str | None]] = []
-    for table in project.tables.values():
+    for table in (project.tables[name] for name in tables):
         found = rows.get(table.id, [])
         frame, changed = _standard(project, table.id, found)
         changes.append(changed)
@@ -196,10 +210,10 @@ def _stage(
         )
         nights = frame.get_column("_night").alias("_first_night")
         con.register("frame", frame.hstack([labels, subject, keys, nights]))
-        con.execute(f"CREATE TABLE examples.{sql_name(table.id)} AS SELECT * FROM frame")
+        con.execute(f"CREATE OR REPLACE TABLE examples.{sql_name(table.id)} AS SELECT * FROM frame")
         con.unregister("frame")
         con.execute(
-            f"CREATE VIEW current.{sql_name(table.id)} AS SELECT * EXCLUDE (_example) FROM examples.{sql_name(table.id)}"
+            f"CREATE OR REPLACE VIEW current.{sql_name(table.id)} AS SELECT * EXCLUDE (_example) FROM examples.{sql_name(table.id)}"
             " WHERE _example = getvariable('example')"
         )
         units += [
@@ -207,14 +221,10 @@ def _stage(
             for i, (_, row) in enumerate(found, 1)
         ]
     con.register("frame", pl.concat(changes))
-    con.execute("CREATE TABLE standard.changes AS SELECT * FROM frame")
+    con.execute("CREATE OR REPLACE TABLE standard.changes AS SELECT * FROM frame")
     con.unregister("frame")
-    for layer, columns in SIDE_LAYERS.items():
-        if layer != "changes":
-            listed = ", ".join(f'"{name}" {kind}' for name, kind in columns)
-            con.execute(f"CREATE TABLE standard.{layer} ({listed})")
     con.execute(
-        "CREATE TABLE recon.units (_file VARCHAR, _unit INTEGER, vintage VARCHAR, problems VARCHAR)"
+        "CREATE OR REPLACE TABLE recon.units (_file VARCHAR, _unit INTEGER, vintage VARCHAR, problems VARCHAR)"
     )
     if units:
         con.executemany("INSERT INTO recon.units VALUES (?, ?, ?, ?)", units)
@@ -234,15 +244,17 @@ def _stage_persons(
         if row.get("_person")
     ]
     con.execute(
-        "CREATE TABLE examples.persons (_example VARCHAR, table_id VARCHAR, _file VARCHAR, _row INTEGER,"
+        "CREATE OR REPLACE TABLE examples.persons (_example VARCHAR, table_id VARCHAR, _file VARCHAR, _row INTEGER,"
         " _key VARCHAR, person_id VARCHAR)"
     )
     if persons:
         con.executemany("INSERT INTO examples.persons VALUES (?, ?, ?, ?, ?, ?)", persons)
     of_example = "FROM examples.persons WHERE _example = getvariable('example')"
-    con.execute(f"CREATE VIEW link.record_persons AS SELECT * EXCLUDE (_example) {of_example}")
     con.execute(
-        f"CREATE VIEW link.unit_persons AS SELECT _key, any_value(person_id) AS person_id {of_example} GROUP BY _key"
+        f"CREATE OR REPLACE VIEW link.record_persons AS SELECT * EXCLUDE (_example) {of_example}"
+    )
+    con.execute(
+        f"CREATE OR REPLACE VIEW link.unit_persons AS SELECT _key, any_value(person_id) AS person_id {of_example} GROUP BY _key"
     )
 
 

@@ -132,7 +132,8 @@ _FORM_WORDS: dict[str, tuple[str, Dimension, str, str, str, str]] = {
         "Chọn {vi} ({tag}) trong danh mục, không gõ tự do.", "Choose {tag} from the list; do not type it freely.",
     ),
     "readable": (
-        "RDB", "conformity", "{vi} phải viết đúng dạng của chuẩn.", "{en}: is written in the standard's form.",
+        "RDB", "conformity", "{vi} phải viết đúng dạng của chuẩn; số không âm, ngày có thật từ năm 1900.",
+        "{en}: is written in the standard's form; no number below 0, no date before 1900.",
         "Xuất {tag} đúng dạng: ngày yyyymmdd, giờ yyyymmddHHMM, số dùng dấu chấm thập phân.",
         "Export {tag} in its form: dates yyyymmdd, times yyyymmddHHMM, numbers with a decimal point.",
     ),

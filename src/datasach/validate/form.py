@@ -2,11 +2,12 @@
 
     REQ-<field>   a field that is always expected is filled
     LST-<field>   a code is in its code list
-    RDB-<field>   what was sent could be read as the field's type, in the standard's form; a text, as letters
+    RDB-<field>   what was sent could be read as the field's type, in the standard's form; a text, as letters;
+                  no number is below 0, no date before 1900 or half a century ahead
     LEN-<field>   a text is no longer than QĐ 3176 allows
 
-There are about a thousand of them, so they are not evaluated one by one: two queries a table, and none
-for RDB, which standardising has already answered. A field that a YAML rule asks the same of is left to it.
+There are about a thousand of them, so they are not evaluated one by one: three queries a table; most of
+RDB standardising has already answered. A field that a YAML rule asks the same of is left to it.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ def evaluate_form(warehouse: Warehouse, project: Project, table: Table, rules: l
     """
     if not rules:
         return
-    scanned = [rule for rule in rules if rule.parameters["check"] not in CHANGED]
+    scanned = [rule for rule in rules if _violated(project, table, rule)]
     name = sql_name(table.id)
     _ask(warehouse, table, name, rules)
     if scanned:
@@ -58,7 +59,8 @@ def evaluate_form(warehouse: Warehouse, project: Project, table: Table, rules: l
             warehouse.execute(
                 f"INSERT INTO broken SELECT DISTINCT '{table.id}', c._file, c._row, c._key, c._facility,"
                 f" 'RDB-' || h.field, 'flag' FROM standard.changes h JOIN current.{name} c"
-                " ON c._file = h._file AND c._row = h._row"
+                " ON c._file = h._file AND c._row = h._row ANTI JOIN broken b ON b.table_id = h.table_id"
+                " AND b._file = h._file AND b._row = h._row AND b.rule = 'RDB-' || h.field"
                 f" WHERE h.table_id = '{table.id}' AND h.field IN ({listed}) AND ({any_reason})"
             )
 
@@ -86,6 +88,7 @@ def _ask(warehouse: Warehouse, table: Table, name: str, rules: list[Rule]) -> No
 
 
 def _violated(project: Project, table: Table, rule: Rule) -> str:
+    """Condition over a row; empty where the changes of standardising are all there is to ask."""
     column = f'"{rule.parameters["field"]}"'
     field = table.field(rule.parameters["field"])
     match rule.parameters["check"]:
@@ -93,6 +96,12 @@ def _violated(project: Project, table: Table, rule: Rule) -> str:
             return f"{column} IS NULL"
         case "length":
             return f"length(CAST({column} AS VARCHAR)) > {field.max_length}"
+        case "readable" if field.type in ("integer", "decimal"):
+            return f"{column} < 0"
+        case "readable" if field.type in ("date", "datetime"):
+            return f"{column} NOT BETWEEN DATE '1900-01-01' AND _night + INTERVAL 50 YEAR"
+        case "readable" | "legible":
+            return ""
         case _:
             codes = ", ".join(
                 "'" + code.replace("'", "''") + "'" for code in code_list(project, field.list or "")

@@ -20,7 +20,7 @@ NOT_BUILT = yaml.safe_load((ROOT / "rules/not_built/catalogue.yaml").read_text("
 ]
 
 
-OURS = ("LIN",)
+OURS = ("LIN", "OWN")
 """Prefixes of rules that the domain catalogue does not have: our own, each with its basis."""
 
 

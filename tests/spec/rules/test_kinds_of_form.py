@@ -21,6 +21,8 @@ CASES = {
     "RDB-ngay_vao": {"NGAY_VAO": "2026-03-02 08:00"},
     "RDB-ngay_sinh": {"NGAY_SINH": "198502310000"},
     "RDB-t_thuoc": {"T_THUOC": "1.000,5"},
+    "RDB-t_bhtt": {"T_BHTT": "-5000"},
+    "RDB-ngay_ttoan": {"NGAY_TTOAN": "182603021000"},
     "RDB-pp_dieu_tri": {"PP_DIEU_TRI": "Ä iá»u trá»‹ ná»™i khoa"},
     "RDB-chan_doan_rv": {"CHAN_DOAN_RV": "Vi?m ph?i"},
     "LEN-dia_chi": {"DIA_CHI": "x" * 1025},

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import date
 from pathlib import Path
+from types import SimpleNamespace
 
-import duckdb
 import pytest
 
-from datasach.runners.local import run_night
+from datasach.pipeline.plan import plan
+from datasach.runners.local import opened, run_shards
 from datasach.spec.project import Project
 from datasach.spec.rule import FORM
 from tests.envelopes import envelope, simple_visit
@@ -36,12 +37,14 @@ def findings(
     def find(*visits: dict[str, str]) -> set[tuple[str, str]]:
         units = [simple_visit(MA_LK=f"LK{n:03}", **changes) for n, changes in enumerate(visits)]
         inbox = deliver("2026-03-02", "79001", "DPDL_1.xml", envelope(units).encode())
-        run_night(project, inbox, tmp_path / "out", date(2026, 3, 2))
-        path = tmp_path / "out/state/results/checks.findings.parquet"
-        sql = (
-            f"SELECT split_part(_key, '|', 2), rule FROM '{path}' WHERE table_id = 'kcb_emr.visit'"
-        )
-        return set(duckdb.sql(sql).fetchall())
+        with opened(project, inbox, tmp_path / "out", date(2026, 3, 2)) as night:
+            for step in plan():
+                step.run(night, run_shards(night, step), lambda _: None)
+                if step.name == "validate":
+                    break
+            night.carried["release"] = SimpleNamespace(snapshot=None, withheld=())
+            sql = "SELECT split_part(_key, '|', 2), rule FROM checks.findings WHERE table_id = 'kcb_emr.visit'"
+            return set(night.warehouse.rows(sql))
 
     return find
 

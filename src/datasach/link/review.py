@@ -22,7 +22,8 @@ QUEUE = 20_000
 
 def weigh_possible_pairs(warehouse: Warehouse, linkage: Linkage) -> int:
     """Reads   link.signatures, link.clusters, link.refused
-    Writes  link.review  sid_a, sid_b, person_a, person_b, weight (bits), one column per comparison
+    Writes  link.review          sid_a, sid_b, person_a, person_b, weight (bits), one column per comparison
+            link.possible_pairs  the same for `queue`: record keys, weight, probability, waterfall
     Returns how many pairs wait for a person's judgement.
     """
     _candidates(warehouse, linkage)
@@ -30,6 +31,7 @@ def weigh_possible_pairs(warehouse: Warehouse, linkage: Linkage) -> int:
     vectors = _vectors(warehouse, linkage, "link.candidates")
     if vectors.is_empty():
         warehouse.put("link.review", vectors.with_columns(pl.lit(0.0).alias("weight")))
+        _hand_to_queue(warehouse, Weights((), (), (), 0.5))
         return 0
     weights = _weights(warehouse, linkage, vectors, columns)
     score = pl.sum_horizontal(
@@ -47,7 +49,25 @@ def weigh_possible_pairs(warehouse: Warehouse, linkage: Linkage) -> int:
         .head(QUEUE)
     )
     warehouse.put("link.review", queue)
+    _hand_to_queue(warehouse, weights)
     return queue.height
+
+
+def _hand_to_queue(warehouse: Warehouse, weights: Weights) -> None:
+    odds = weights.prior / (1 - weights.prior)
+    steps = [
+        f"CASE p.{c} WHEN 1 THEN '{c}:agrees:{weights.agree(i):+.1f}' WHEN 0 THEN '{c}:differs:{weights.differ(i):+.1f}' END"
+        for i, c in enumerate(weights.columns)
+    ]
+    waterfall = f"concat_ws(';', {', '.join(steps)})" if steps else "''"
+    warehouse.execute(
+        f"""
+        CREATE OR REPLACE TABLE link.possible_pairs AS
+        SELECT a.record_key AS record_key_a, b.record_key AS record_key_b, p.weight,
+               1 / (1 + 1 / ({odds} * pow(2, p.weight))) AS probability, {waterfall} AS waterfall
+        FROM link.review p JOIN link.signatures a ON a.sid = p.sid_a JOIN link.signatures b ON b.sid = p.sid_b
+        """
+    )
 
 
 def _candidates(warehouse: Warehouse, linkage: Linkage) -> None:

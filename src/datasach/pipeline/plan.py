@@ -162,7 +162,7 @@ def _reconcile(night: Night, _: list[Any], progress: Progress) -> None:
 
 
 def _link(night: Night, _: list[Any], progress: Progress) -> None:
-    linked = link(night.warehouse, night.project)
+    linked = link(night.warehouse, night.project, night.until)
     night.found["link"] = {name: getattr(linked, name) for name in linked.__slots__}
 
 

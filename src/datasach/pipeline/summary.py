@@ -24,6 +24,17 @@ def summary(outcome: Any) -> str:
     if found["corrections"]:
         told = ", ".join(f"{n} {outcome}" for outcome, n in found["corrections"].items())
         lines.insert(4, f"corrected  {told}")
+    moved = ", ".join(
+        f"{linked[name]} {name}"
+        for name in ("merged", "split", "identified", "restored")
+        if linked[name]
+    )
+    if moved:
+        lines.insert(4, f"ids        {moved}")
+    if linked["contradictions"]:
+        lines.append(
+            f"CONTRADICTION  {linked['contradictions']} judgements cannot be true beside others: datasach review --out …"
+        )
     for database in outcome.withheld:
         lines.append(f"WITHHELD   {database}: readers keep its last release")
     lines.append(f"report     {outcome.report}")

@@ -15,6 +15,8 @@ from pydantic import ValidationError
 from datasach.errors import SpecError
 from datasach.spec.contract import ContractSpec, Database, Field, Table, TableSpec
 from datasach.spec.correction import Correction, CorrectionFile
+from datasach.spec.encounter import EncounterLinkage, ReviewPolicy
+from datasach.spec.judgement import DeclaredJudgement, load_judgements
 from datasach.spec.linkage import Linkage, Survivorship
 from datasach.spec.load import Declared, Document, Problems, build, read_yaml, suggestion
 from datasach.spec.page import Page, Pages
@@ -55,6 +57,9 @@ class Project:
     survivorship: Survivorship
     pages: tuple[Page, ...]
     trust: Trust
+    encounter: EncounterLinkage
+    review: ReviewPolicy
+    judgements: tuple[DeclaredJudgement, ...] = ()
 
     @cached_property
     def tables(self) -> dict[str, Table]:
@@ -121,8 +126,12 @@ def load_project(root: Path, trust_folder: Path | None = None) -> Project:
     linkage = _load_one(Linkage, root / "rules/linkage/strong.yaml", problems)
     survivorship = _load_one(Survivorship, root / "rules/survivorship/person.yaml", problems)
     pages = _load_one(Pages, root / "reports/pages.yaml", problems)
+    encounter = _load_one(EncounterLinkage, root / "rules/linkage/encounter.yaml", problems)
+    review = _load_one(ReviewPolicy, root / "rules/linkage/review.yaml", problems)
+    tables = {table.id for d in databases.values() for table in d.tables.values()}
+    judgements = load_judgements(root, tables, problems)
     problems.raise_if_any()
-    assert linkage and survivorship and pages and trust
+    assert linkage and survivorship and pages and trust and encounter and review
     return Project(
         root=root,
         databases=databases,
@@ -133,6 +142,9 @@ def load_project(root: Path, trust_folder: Path | None = None) -> Project:
         linkage=linkage,
         survivorship=survivorship,
         pages=tuple(pages.pages),
+        encounter=encounter,
+        review=review,
+        judgements=judgements,
         trust=trust,
     )
 

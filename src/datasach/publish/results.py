@@ -13,7 +13,7 @@ from datasach.store.warehouse import Warehouse, sql_name
 
 TABLES = (
     "checks.findings", "checks.held", "checks.metrics", "checks.metrics_by_channel", "checks.books", "checks.scores",
-    "checks.facilities", "checks.priority", "checks.lateness", "recon.units",
+    "checks.facilities", "checks.priority", "checks.lateness", "checks.habits", "checks.metrics_by_habit", "recon.units",
     "recon.channel_visits", "recon.corrections", "recon.channel_fields", "link.record_persons", "link.unit_persons",
     "link.review", "link.refused", "link.weight_histogram", "link.passes", "link.cluster_sizes",
 )  # fmt: skip

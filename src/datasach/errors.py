@@ -28,6 +28,12 @@ class UnreadableExtract(DatasachError):
         self.detail = detail
 
 
+class UnlinkableRecords(DatasachError):
+    """The records handed to `link` are not what the linkage document describes."""
+
+    exit_code = 13
+
+
 class ContractBroken(DatasachError):
     """What we are about to publish is not what the contract promises."""
 
@@ -59,6 +65,7 @@ EXIT_CODES = {
     10: "a declaration of the project is wrong",
     11: "nothing in the inbox could be read",
     12: "a table about to be published breaks its contract",
+    13: "records to be linked are not what their linkage document describes",
     20: "at least one database was withheld by the gate",
     30: "the warehouse is busy or damaged",
 }

@@ -110,7 +110,7 @@ def load_project(root: Path) -> Project:
     sources = _load_sources(root, databases, problems)
     rules = _load_rules(root, databases, problems)
     corrections = _load_corrections(root, databases, problems)
-    linkage = _load_one(Linkage, root / "rules/linkage/person.yaml", problems)
+    linkage = _load_one(Linkage, root / "rules/linkage/strong.yaml", problems)
     survivorship = _load_one(Survivorship, root / "rules/survivorship/person.yaml", problems)
     pages = _load_one(Pages, root / "reports/pages.yaml", problems)
     problems.raise_if_any()

@@ -1,0 +1,244 @@
+"""Any table of records linked by any linkage document, from Parquet to Parquet.
+
+The night links its own records with the same functions.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from datasach.errors import UnlinkableRecords
+from datasach.link.block import PassReport, candidates
+from datasach.link.compare import comparisons
+from datasach.link.conflicts import forbidden
+from datasach.link.encode import (
+    Array,
+    Feature,
+    encode_codes,
+    encode_dates,
+    encode_ids,
+    encode_names,
+    encode_places,
+    encode_texts,
+    text_hash,
+    verify_citizen_ids,
+)
+from datasach.link.learn import learn
+from datasach.link.partition import NEVER, partition
+from datasach.link.weigh import CHUNK, Model, Scorer
+from datasach.spec.matching import Matching
+
+
+@dataclass
+class Records:
+    """Encoded records, in an order that depends on nothing but the records."""
+
+    document: Matching
+    features: dict[str, Feature]
+    order: Array
+    """Row of the input for every row here."""
+    key_hash: Array
+
+    @property
+    def rows(self) -> int:
+        return len(self.order)
+
+    def part(self, name: str) -> Array:
+        column, _, part = name.partition(".")
+        return self.features[column].part(part)
+
+
+def read_records(
+    files: list[Path], document: Matching, successors: pl.DataFrame | None = None
+) -> Records:
+    """Encode the columns a document names, one at a time, so that texts of one column are in memory only.
+
+    Errors: UnlinkableRecords where a declared column is missing, or a key stands twice or not at all.
+    """
+    scan = pl.scan_parquet(files)
+    have = scan.collect_schema().names()
+    wanted = {document.key} | {
+        source
+        for name, column in document.columns.items()
+        for source in (column.column or name, column.year, column.place_of)
+        if source
+    }
+    missing = sorted(wanted - set(have))
+    if missing:
+        raise UnlinkableRecords(f"the records have no column {', '.join(missing)}")
+    return encode_records(
+        lambda name: scan.select(name).collect().to_series(), document, successors
+    )
+
+
+def encode_records(
+    read: Any, document: Matching, successors: pl.DataFrame | None = None
+) -> Records:
+    """`read(column)` gives a column of the records as a Polars series; `successors`: see `encode_places`."""
+    features: dict[str, Feature] = {}
+    for name in document.columns:
+        features[name] = _encode(read, name, document, successors)
+    for name, column in document.columns.items():
+        if column.kind == "id" and column.citizen_id:
+            born = column.agrees_with.get("born")
+            sex = column.agrees_with.get("sex")
+            male = female = -1
+            if sex:
+                texts = features[sex].vocabularies["code"].texts
+                male, female = (
+                    _index(texts, {"1", "m", "male", "nam"}),
+                    _index(texts, {"2", "f", "female", "nữ", "nu"}),
+                )
+            verify_citizen_ids(
+                features[name], features[born].arrays["date"] if born else None,
+                features[sex].arrays["code"] if sex else None, male, female,
+            )  # fmt: skip
+    key = read(document.key)
+    key_hash = text_hash(key.cast(pl.String))
+    del key
+    if (key_hash == 0).any():
+        raise UnlinkableRecords(f"a record has no {document.key}")
+    order = _order(document, features, key_hash)
+    key_hash = key_hash[order]
+    for feature in features.values():
+        feature.reorder(order)
+    return Records(document, features, order, key_hash)
+
+
+def _index(texts: list[str], words: set[str]) -> int:
+    return next((i for i, text in enumerate(texts) if text.lower() in words), -1)
+
+
+def _encode(read: Any, name: str, document: Matching, successors: pl.DataFrame | None) -> Feature:
+    column = document.columns[name]
+    series = read(column.column or name)
+    skipped = document.skip_values.get(name, [])
+    if column.kind == "person_name":
+        return encode_names(series.cast(pl.String), skipped)
+    if column.kind == "date":
+        return encode_dates(series, read(column.year) if column.year else None)
+    if column.kind == "id":
+        return encode_ids(series, skipped)
+    if column.kind == "code":
+        return encode_codes(series, skipped)
+    if column.kind == "place":
+        larger = read(column.place_of) if column.place_of else None
+        return encode_places(series, larger, skipped, successors if column.merged else None)
+    return encode_texts(series, skipped, column.vietnamese)
+
+
+def _order(document: Matching, features: dict[str, Feature], key_hash: Array) -> Array:
+    """Records that will be compared lie side by side; among them, by the hash of their key."""
+    packed: Any = key_hash >> np.uint64(28)
+    if document.order:
+        place = np.zeros(len(key_hash), np.uint64)
+        for name in document.order:
+            column, _, part = name.partition(".")
+            place = place * np.uint64(4093) + features[column].part(part) % np.uint64(4093)
+        packed |= (place % np.uint64(1 << 28)) << np.uint64(36)
+    order = np.argsort(packed)
+    tied = np.flatnonzero(packed[order][1:] == packed[order][:-1])
+    if len(tied):
+        if (key_hash[order[tied]] == key_hash[order[tied + 1]]).any():
+            raise UnlinkableRecords(f"{document.key} is not unique")
+        for at in tied:
+            a, b = order[at], order[at + 1]
+            if key_hash[a] > key_hash[b]:
+                order[at], order[at + 1] = b, a
+    return order
+
+
+@dataclass
+class Linked:
+    """Persons of records, and what they rest on. Rows are rows of `records`."""
+
+    records: Records
+    model: Model
+    scorer: Scorer
+    person: Array
+    left: Array
+    right: Array
+    weight: Array
+    """Pairs with a weight from `keep` on; NEVER where a conflict forbids them."""
+    evidence: Array
+    """What the weight of a forbidden pair would be."""
+    reason: Array
+    """0, or which conflict (from 1)."""
+    passes: list[PassReport] = field(default_factory=list)
+    pairs_compared: int = 0
+    histogram: Array | None = None
+
+
+def link_records(records: Records, model: Model | None = None) -> Linked:
+    """Persons of encoded records: candidates, weights, conflicts, persons."""
+    document = records.document
+    compared = comparisons(records.features, document.compare, document.rarity)
+    if model is None:
+        model = learn(document, compared, records.part, records.rows)
+    scorer = Scorer(compared, model, records.rows)
+    left, right, told = candidates(document.passes, records.part, records.rows)
+    keep = min(document.possible, 0.0)
+    kept: list[tuple[Array, ...]] = []
+    histogram = np.zeros(201, np.int64)
+    for at in range(0, len(left), CHUNK):
+        a, b = left[at : at + CHUNK], right[at : at + CHUNK]
+        weight, levels = scorer.weigh(a, b)
+        histogram += np.bincount(np.clip(weight + 100, 0, 200).astype(np.int64), minlength=201)
+        good = weight >= keep
+        a, b, weight = a[good], b[good], weight[good]
+        reason = forbidden(records, a, b)
+        kept.append((a, b, np.where(reason > 0, NEVER, weight), weight, reason))
+    compared_pairs = len(left)
+    del left, right
+    parts = (
+        [np.concatenate(x) for x in zip(*kept, strict=True)]
+        if kept
+        else [np.zeros(0, np.int64)] * 5
+    )
+    a, b, weight, evidence, reason = parts
+
+    def weigh(x: Array, y: Array) -> Array:
+        found = np.empty(len(x), np.float32)
+        for at in range(0, len(x), CHUNK):
+            p, q = x[at : at + CHUNK], y[at : at + CHUNK]
+            found[at : at + CHUNK] = scorer.weigh(p, q)[0]
+            found[at : at + CHUNK][forbidden(records, p, q) > 0] = NEVER
+        return found
+
+    person = partition(records.rows, a, b, weight, weigh, document.certain)
+    return Linked(
+        records,
+        model,
+        scorer,
+        person,
+        a,
+        b,
+        weight,
+        evidence,
+        reason,
+        told,
+        compared_pairs,
+        histogram,
+    )
+
+
+def successors_of_communes(wards: Path) -> pl.DataFrame:
+    """code, commune, province: each commune code, old or new, as the commune it is since 1 July 2025.
+
+    Source: wards.csv.gz of the project's reference tables. An old code that is also a new one means the new
+    one: extracts after the merger carry new codes.
+    """
+    table = pl.read_csv(wards, infer_schema=False)
+    new = table.select(
+        code="new_ward_code", commune="new_ward_code", province="new_province_code"
+    ).unique()
+    old = table.filter(pl.col("is_default") == "Y").select(
+        code="old_ward_code", commune="new_ward_code", province="new_province_code"
+    )
+    old = old.filter(pl.col("code").is_not_null()).unique("code", keep="first", maintain_order=True)
+    return pl.concat([new, old.join(new, on="code", how="anti")])

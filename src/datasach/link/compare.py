@@ -14,7 +14,7 @@ import numpy as np
 from rapidfuzz import fuzz, process
 from rapidfuzz.distance import OSA, JaroWinkler, Prefix
 
-from datasach.link.encode import Array, Feature, Vocabulary, rarity, rarity_of_values
+from datasach.link.encode import Array, Feature, Rarity, Vocabulary
 
 TABLE = 1200
 """Words for which likeness is kept as a table: 1.4 million cells, a fifth of a CPU-second."""
@@ -337,8 +337,40 @@ class Comparisons:
     trio: dict[str, tuple[int, int, int]] = field(default_factory=dict)
 
 
-def comparisons(features: dict[str, Feature], names: list[str], rare: list[str]) -> Comparisons:
-    """The comparisons of the columns `names`; those in `rare` weigh agreement by the value's rarity."""
+WHOLE_NAME_OFTEN = 4
+"""A whole name seen so often is counted itself; below that its own duplicates would make it look common."""
+
+
+def rarities(features: dict[str, Feature], names: list[str], rare: list[str]) -> dict[str, Rarity]:
+    """How rare the values of each comparison in `rare` are, and of whole names (`<name>.whole`)."""
+    found = {}
+    for name in names:
+        feature = features[name]
+        if feature.kind == "person_name":
+            for part in ("surname", "middle", "given"):
+                found[f"{name}.{part}"] = Rarity.of_codes(feature.arrays[part])
+            found[f"{name}.whole"] = Rarity.of_values(feature.part("full"), WHOLE_NAME_OFTEN, 255)
+        elif name in rare:
+            found[name] = (
+                Rarity.of_values(feature.arrays["id"], 3)
+                if feature.kind == "id"
+                else Rarity.of_codes(_countable(feature))
+            )
+    return found
+
+
+def _countable(feature: Feature) -> Array:
+    """The codes of a column that is weighed by rarity; dates become days since 1850 or so."""
+    if feature.kind == "date":
+        dates = feature.arrays["date"]
+        return np.where(dates > 0, np.maximum(dates - 1850 * 512, 1), 0)
+    return feature.arrays[{"code": "code", "place": "place", "text": "text"}[feature.kind]]
+
+
+def comparisons(
+    features: dict[str, Feature], names: list[str], rare: dict[str, Rarity]
+) -> Comparisons:
+    """The comparisons of the columns `names`, with the rarity of every record's values."""
     made: list[Comparison] = []
     whole: dict[str, Array] = {}
     habit: dict[str, Array] = {}
@@ -346,81 +378,55 @@ def comparisons(features: dict[str, Feature], names: list[str], rare: list[str])
     for name in names:
         feature = features[name]
         a = feature.arrays
-        wanted = name in rare
+        told = (
+            rare[name].of(a["id"] if feature.kind == "id" else _countable(feature))
+            if name in rare
+            else None
+        )
         if feature.kind == "person_name":
             at = len(made)
-            words = {
-                "surname": Likeness(feature.vocabularies["surname"], _name_levels),
-                "middle": Likeness(feature.vocabularies["middle"], _middle_levels),
-                "given": Likeness(feature.vocabularies["given"], _name_levels),
-            }
+            words = feature.vocabularies
+            bits = {p: rare[f"{name}.{p}"].of(a[p]) for p in ("surname", "middle", "given")}
             made += [
-                Surnames(f"{name}.surname", a["surname"], words["surname"], rarity(a["surname"])),
-                Middles(f"{name}.middle", a["middle"], words["middle"], rarity(a["middle"])),
+                Surnames(
+                    f"{name}.surname",
+                    a["surname"],
+                    Likeness(words["surname"], _name_levels),
+                    bits["surname"],
+                ),
+                Middles(
+                    f"{name}.middle",
+                    a["middle"],
+                    Likeness(words["middle"], _middle_levels),
+                    bits["middle"],
+                ),
                 Givens(
                     f"{name}.given",
                     a["given"],
                     a["marked"],
                     a["ordered"],
-                    words["given"],
-                    rarity(a["given"]),
+                    Likeness(words["given"], _name_levels),
+                    bits["given"],
                 ),
             ]
-            whole[f"{name}.given"] = _whole_name_rarity(feature)
-            parts = sum(made[i].rarity.astype(np.int32) for i in (at, at + 1, at + 2))  # type: ignore[union-attr]
-            habit[f"{name}.given"] = np.clip(parts - whole[f"{name}.given"], 0, 255).astype(
-                np.uint8
+            # "Nguyễn Thị Hương" is a habit, not three independent draws.
+            parts = bits["surname"].astype(np.int32) + bits["middle"] + bits["given"]
+            least = np.minimum(
+                np.minimum(parts, rare[f"{name}.whole"].of(feature.part("full"))), 255
             )
+            whole[f"{name}.given"] = least.astype(np.uint8)
+            habit[f"{name}.given"] = np.clip(parts - least, 0, 255).astype(np.uint8)
             trio[f"{name}.given"] = (at, at + 1, at + 2)
         elif feature.kind == "date":
-            made.append(Dates(name, a["date"], rarity(_dense(a["date"])) if wanted else None))
+            made.append(Dates(name, a["date"], told))
         elif feature.kind == "id":
-            made.append(
-                Ids(name, a["id"], a.get("state"), rarity_of_values(a["id"]) if wanted else None)
-            )
+            made.append(Ids(name, a["id"], a.get("state"), told))
         elif feature.kind == "code":
-            made.append(SameOrDifferent(name, a["code"], rarity(a["code"]) if wanted else None))
+            made.append(SameOrDifferent(name, a["code"], told))
         elif feature.kind == "place":
-            made.append(
-                Places(name, a["place"], a["larger"], rarity(a["place"]) if wanted else None)
-            )
+            made.append(Places(name, a["place"], a["larger"], told))
         else:
-            likeness = Likeness(feature.vocabularies["text"], _text_levels)
-            made.append(Texts(name, a["text"], likeness, rarity(a["text"]) if wanted else None))
+            made.append(
+                Texts(name, a["text"], Likeness(feature.vocabularies["text"], _text_levels), told)
+            )
     return Comparisons(made, whole, habit, trio)
-
-
-def _dense(dates: Array) -> Array:
-    """Dates as small codes that can be counted by bincount."""
-    base = int(dates[dates > 0].min(initial=1850 * 512)) - 1
-    return np.where(dates > 0, dates - base, 0)
-
-
-def _whole_name_rarity(feature: Feature) -> Array:
-    """Bits of the whole name: the sum of its parts, or less where the whole is commoner than its parts say.
-
-    "Nguyễn Thị Hương" is a habit, not three independent draws. A whole name seen four times or more is
-    counted itself; below that its own duplicates would make it look common.
-    """
-    a = feature.arrays
-    parts = rarity(a["surname"]).astype(np.int32) + rarity(a["middle"]) + rarity(a["given"])
-    whole = feature.part("full")
-    counted = rarity_of_often(whole)
-    return np.minimum(np.minimum(parts, counted), 255).astype(np.uint8)
-
-
-def rarity_of_often(values: Array) -> Array:
-    """Like `rarity_of_values`, but 255 for what stands fewer than four times."""
-    ordered = np.sort(values[values != 0])
-    table = np.full(len(values), 255, np.int32)
-    if not len(ordered):
-        return table
-    starts = np.flatnonzero(np.r_[True, ordered[1:] != ordered[:-1]])
-    sizes = np.diff(np.r_[starts, len(ordered)])
-    often = sizes >= 4
-    shared, size = ordered[starts[often]], sizes[often]
-    if len(shared):
-        at = np.minimum(np.searchsorted(shared, values), len(shared) - 1)
-        hit = shared[at] == values
-        table[hit] = np.round(np.log2(len(ordered) / size[at[hit]]) * 8)
-    return table

@@ -94,25 +94,25 @@ def _grades(linked: Linked, to_review: Array) -> Array:
     size = np.bincount(linked.person, minlength=linked.records.rows)[linked.person]
     grade = (size > 1).astype(np.uint8)
     waiting = np.zeros(linked.records.rows, bool)
-    waiting[linked.left[to_review]] = True
-    waiting[linked.right[to_review]] = True
+    waiting[linked.pairs.left[to_review]] = True
+    waiting[linked.pairs.right[to_review]] = True
     grade[(grade == 0) & waiting] = 2
     return grade
 
 
 def _to_review(linked: Linked) -> Array:
     """Pairs that a person should look at: not put together though they might be one."""
-    apart = linked.person[linked.left] != linked.person[linked.right]
-    return apart & (linked.evidence >= linked.records.document.possible)
+    apart = linked.person[linked.pairs.left] != linked.person[linked.pairs.right]
+    return apart & (linked.pairs.evidence >= linked.records.document.possible)
 
 
 def _pairs(linked: Linked, keys: pl.Series) -> Iterator[pl.DataFrame]:
     document = linked.records.document
     conflicts = pl.Series([None, *[_conflict_name(c) for c in document.conflicts]], dtype=pl.String)
-    chosen = np.flatnonzero(linked.evidence >= document.possible)
+    chosen = np.flatnonzero(linked.pairs.evidence >= document.possible)
     for start in range(0, len(chosen), CHUNK):
         some = chosen[start : start + CHUNK]
-        left, right = linked.left[some], linked.right[some]
+        left, right = linked.pairs.left[some], linked.pairs.right[some]
         levels = linked.scorer.levels(left, right)
         bits = linked.scorer.bits(left, levels)
         plain = linked.scorer.prior + np.sum(bits, axis=0)
@@ -120,15 +120,15 @@ def _pairs(linked: Linked, keys: pl.Series) -> Iterator[pl.DataFrame]:
             {
                 "key_a": keys.gather(left),
                 "key_b": keys.gather(right),
-                "weight": linked.evidence[some],
+                "weight": linked.pairs.evidence[some],
                 "same_person": linked.person[left] == linked.person[right],
-                "conflict": conflicts.gather(linked.reason[some]),
+                "conflict": conflicts.gather(linked.pairs.reason[some]),
                 "prior": np.full(len(some), linked.scorer.prior, np.float32),
                 **{
                     each.name: b
                     for each, b in zip(linked.scorer.comparisons.each, bits, strict=True)
                 },
-                "lookalike": (linked.evidence[some] - plain).astype(np.float32),
+                "lookalike": (linked.pairs.evidence[some] - plain).astype(np.float32),
             }
         )
 
@@ -140,8 +140,8 @@ def _conflict_name(conflict: Any) -> str:
 def _review(linked: Linked, to_review: Array, keys: pl.Series) -> pl.DataFrame:
     document = linked.records.document
     names = [_conflict_name(c) for c in document.conflicts]
-    left, right = linked.left[to_review], linked.right[to_review]
-    weight, reason = linked.evidence[to_review], linked.reason[to_review]
+    left, right = linked.pairs.left[to_review], linked.pairs.right[to_review]
+    weight, reason = linked.pairs.evidence[to_review], linked.pairs.reason[to_review]
     size = np.bincount(linked.person, minlength=linked.records.rows)[linked.person]
     # What a forbidden or separated pair would be worth says how surely somebody should look.
     doubt = np.where(reason > 0, 0.5, _entropy(weight))
@@ -168,12 +168,12 @@ def _entropy(weight: Array) -> Array:
 def summarise(linked: Linked, grade: Array, review: int) -> dict[str, Any]:
     """Counts, what each pass brought, how weights lie, and the error the model expects at each threshold."""
     sizes = np.bincount(np.bincount(linked.person, minlength=1))
-    posterior = 1 / (1 + np.exp2(-np.clip(linked.evidence, -30, 60)))
-    kept = linked.reason == 0
+    posterior = 1 / (1 + np.exp2(-np.clip(linked.pairs.evidence, -30, 60)))
+    kept = linked.pairs.reason == 0
     everything = float(posterior[kept].sum()) or 1.0
     table = []
     for cut in THRESHOLDS:
-        above = kept & (linked.evidence >= cut)
+        above = kept & (linked.pairs.evidence >= cut)
         table.append(
             {
                 "bits": cut,
@@ -184,7 +184,7 @@ def summarise(linked: Linked, grade: Array, review: int) -> dict[str, Any]:
                 "expected_missed_share": round(1 - float(posterior[above].sum()) / everything, 6),
             }
         )
-    histogram = linked.histogram if linked.histogram is not None else np.zeros(201, np.int64)
+    histogram = linked.pairs.histogram
     return {
         "linkage": linked.records.document.linkage,
         "version": linked.records.document.version,
@@ -197,7 +197,7 @@ def summarise(linked: Linked, grade: Array, review: int) -> dict[str, Any]:
         "pairs_compared": linked.pairs_compared,
         "review": review,
         "forbidden": {
-            _conflict_name(c): int((linked.reason == i).sum())
+            _conflict_name(c): int((linked.pairs.reason == i).sum())
             for i, c in enumerate(linked.records.document.conflicts, 1)
         },
         "passes": [asdict(each) for each in linked.passes],

@@ -65,40 +65,60 @@ class Vocabulary:
         self.texts.extend(fresh.to_list())
 
 
-def rarity(codes: Array, counts: Array | None = None) -> Array:
-    """-log2 of each record's value's share among known values, as uint8 eighths of a bit."""
-    if counts is None:
+@dataclass
+class Rarity:
+    """How rare each value is, in eighths of a bit (-log2 of its share among known values).
+
+    Either a table by code, or the values that stand often, sorted, and one figure for all others. Frozen with
+    the model: tonight's records do not change what last night's agreement was worth.
+    """
+
+    eighths: Array
+    values: Array | None = None
+    otherwise: int = 255
+
+    def of(self, values: Array) -> Array:
+        """uint8 per value; what is not known gets a figure too, which nobody reads."""
+        if self.values is None:
+            return self.eighths[np.minimum(values, len(self.eighths) - 1)]
+        found = np.full(len(values), self.otherwise, np.uint8)
+        if len(self.values):
+            at = np.minimum(np.searchsorted(self.values, values), len(self.values) - 1)
+            hit = self.values[at] == values
+            found[hit] = self.eighths[at[hit]]
+        return found
+
+    @classmethod
+    def of_codes(cls, codes: Array) -> Rarity:
+        """Small codes, counted one by one; a code that is not here yet is as rare as the rarest."""
         counts = np.bincount(codes)
         counts[0] = 0
-    known = max(1, int(counts.sum()))
-    with np.errstate(divide="ignore"):
-        bits = np.log2(known / np.maximum(counts, 1))
-    table = np.minimum(bits, MOST_BITS) * EIGHTHS
-    return np.round(table).astype(np.uint8)[codes]
+        known = int(counts.sum())
+        return cls(
+            np.r_[_eighths(known, np.maximum(counts, 1)), _eighths(known, 1)].astype(np.uint8)
+        )
 
-
-def rarity_of_values(values: Array) -> Array:
-    """The same for values that are no codes (ids): counted by sorting."""
-    ordered = np.sort(values[values != 0])
-    if not len(ordered):
-        return np.zeros(len(values), np.uint8)
-    starts = np.flatnonzero(np.r_[True, ordered[1:] != ordered[:-1]])
-    sizes = np.diff(np.r_[starts, len(ordered)])
-    # Nearly every id is rare and alike: only those that stand often are looked up one by one.
-    table = np.full(len(values), _eighths(len(ordered), 2), np.uint8)
-    often = sizes > 2
-    shared, size = ordered[starts[often]], sizes[often]
-    if len(shared):
-        at = np.minimum(np.searchsorted(shared, values), len(shared) - 1)
-        hit = shared[at] == values
-        table[hit] = _eighths(len(ordered), size[at[hit]])
-    return table
+    @classmethod
+    def of_values(cls, values: Array, often: int, otherwise: int | None = None) -> Rarity:
+        """Large values (ids): those that stand `often` or more are kept, the rest are rare alike."""
+        ordered = np.sort(values[values != 0])
+        starts = (
+            np.flatnonzero(np.r_[True, ordered[1:] != ordered[:-1]])
+            if len(ordered)
+            else np.zeros(0, np.int64)
+        )
+        sizes = np.diff(np.r_[starts, len(ordered)])
+        kept = sizes >= often
+        rest = int(_eighths(len(ordered), 2)) if otherwise is None else otherwise
+        return cls(
+            np.asarray(_eighths(len(ordered), np.maximum(sizes[kept], 1)), np.uint8).reshape(-1),
+            ordered[starts[kept]], rest,
+        )  # fmt: skip
 
 
 def _eighths(total: int, count: Any) -> Any:
-    return np.round(np.minimum(np.log2(np.maximum(total, 2) / count), MOST_BITS) * EIGHTHS).astype(
-        np.uint8
-    )
+    bits = np.minimum(np.log2(np.maximum(total, 2) / count), MOST_BITS)
+    return np.round(np.maximum(bits, 0) * EIGHTHS).astype(np.uint8)
 
 
 def text_hash(series: pl.Series) -> Array:

@@ -5,6 +5,7 @@ The night links its own records with the same functions.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,11 +15,12 @@ import polars as pl
 
 from datasach.errors import UnlinkableRecords
 from datasach.link.block import PassReport, candidates
-from datasach.link.compare import comparisons
+from datasach.link.compare import comparisons, rarities
 from datasach.link.conflicts import forbidden
 from datasach.link.encode import (
     Array,
     Feature,
+    Rarity,
     encode_codes,
     encode_dates,
     encode_ids,
@@ -29,7 +31,7 @@ from datasach.link.encode import (
     verify_citizen_ids,
 )
 from datasach.link.learn import learn
-from datasach.link.partition import NEVER, partition
+from datasach.link.partition import ALWAYS, NEVER, partition
 from datasach.link.weigh import CHUNK, Model, Scorer
 from datasach.spec.matching import Matching
 
@@ -134,23 +136,72 @@ def _encode(read: Any, name: str, document: Matching, successors: pl.DataFrame |
 
 def _order(document: Matching, features: dict[str, Feature], key_hash: Array) -> Array:
     """Records that will be compared lie side by side; among them, by the hash of their key."""
-    packed: Any = key_hash >> np.uint64(28)
+    packed: Any = np.right_shift(key_hash, np.uint64(28))
     if document.order:
-        place = np.zeros(len(key_hash), np.uint64)
+        place: Any = np.zeros(len(key_hash), np.uint64)
         for name in document.order:
             column, _, part = name.partition(".")
             place = place * np.uint64(4093) + features[column].part(part) % np.uint64(4093)
         packed |= (place % np.uint64(1 << 28)) << np.uint64(36)
     order = np.argsort(packed)
     tied = np.flatnonzero(packed[order][1:] == packed[order][:-1])
-    if len(tied):
-        if (key_hash[order[tied]] == key_hash[order[tied + 1]]).any():
+    for at in tied:
+        a, b = order[at], order[at + 1]
+        if key_hash[a] == key_hash[b]:
             raise UnlinkableRecords(f"{document.key} is not unique")
-        for at in tied:
-            a, b = order[at], order[at + 1]
-            if key_hash[a] > key_hash[b]:
-                order[at], order[at + 1] = b, a
+        if key_hash[a] > key_hash[b]:
+            order[at], order[at + 1] = b, a
     return order
+
+
+@dataclass(frozen=True)
+class Judged:
+    """What people decided about pairs of rows: sorted left<<32|right, and whether it is one person."""
+
+    pairs: Array
+    same: Array
+
+    @classmethod
+    def of(cls, left: Array, right: Array, same: Array) -> Judged:
+        low, high = (
+            np.minimum(left, right).astype(np.uint64),
+            np.maximum(left, right).astype(np.uint64),
+        )
+        packed = (low << np.uint64(32)) | high
+        order = np.argsort(packed)
+        return cls(packed[order], np.asarray(same, bool)[order])
+
+    def overrule(self, left: Array, right: Array, weight: Array) -> None:
+        """Sets the weight of judged pairs to ALWAYS or NEVER, in place."""
+        if not len(self.pairs):
+            return
+        low, high = (
+            np.minimum(left, right).astype(np.uint64),
+            np.maximum(left, right).astype(np.uint64),
+        )
+        packed = (low << np.uint64(32)) | high
+        at = np.minimum(np.searchsorted(self.pairs, packed), len(self.pairs) - 1)
+        hit = self.pairs[at] == packed
+        weight[hit] = np.where(self.same[at[hit]], ALWAYS, NEVER)
+
+
+NO_JUDGEMENT = Judged(np.zeros(0, np.uint64), np.zeros(0, bool))
+
+
+@dataclass
+class Pairs:
+    """Weighed pairs of rows from `keep` bits on."""
+
+    left: Array
+    right: Array
+    weight: Array
+    """Bits; NEVER where a conflict or a judgement forbids, ALWAYS where a judgement joins."""
+    evidence: Array
+    """Bits, whatever forbids or joins."""
+    reason: Array
+    """0, or which conflict (from 1)."""
+    histogram: Array
+    """Pairs by weight, one bit a step, from -100 to 100."""
 
 
 @dataclass
@@ -159,72 +210,88 @@ class Linked:
 
     records: Records
     model: Model
+    rare: dict[str, Rarity]
     scorer: Scorer
     person: Array
-    left: Array
-    right: Array
-    weight: Array
-    """Pairs with a weight from `keep` on; NEVER where a conflict forbids them."""
-    evidence: Array
-    """What the weight of a forbidden pair would be."""
-    reason: Array
-    """0, or which conflict (from 1)."""
+    """The smallest row of each row's person."""
+    pairs: Pairs
     passes: list[PassReport] = field(default_factory=list)
     pairs_compared: int = 0
-    histogram: Array | None = None
 
 
-def link_records(records: Records, model: Model | None = None) -> Linked:
-    """Persons of encoded records: candidates, weights, conflicts, persons."""
+def link_records(
+    records: Records,
+    model: Model | None = None,
+    rare: dict[str, Rarity] | None = None,
+    judged: Judged = NO_JUDGEMENT,
+    strict: bool = False,
+) -> Linked:
+    """Persons of encoded records: candidates, weights, conflicts, judgements, persons.
+
+    `model`, `rare`: frozen weights and shares of values; learnt from these records if not given.
+    `strict`: ids one slip apart forbid as other ids do.
+    """
     document = records.document
-    compared = comparisons(records.features, document.compare, document.rarity)
+    rare = rare or rarities(records.features, document.compare, document.rarity)
+    compared = comparisons(records.features, document.compare, rare)
     if model is None:
         model = learn(document, compared, records.part, records.rows)
     scorer = Scorer(compared, model, records.rows)
     left, right, told = candidates(document.passes, records.part, records.rows)
-    keep = min(document.possible, 0.0)
+    pairs = weigh_pairs(records, scorer, left, right, judged, strict)
+    compared_pairs = len(left)
+    del left, right
+    person = partition(
+        records.rows, pairs.left, pairs.right, pairs.weight,
+        weigher(records, scorer, judged, strict), document.certain,
+    )  # fmt: skip
+    return Linked(records, model, rare, scorer, person, pairs, told, compared_pairs)
+
+
+def weigh_pairs(
+    records: Records, scorer: Scorer, left: Array, right: Array, judged: Judged, strict: bool
+) -> Pairs:
+    """Weights of pairs, of which those are kept that could matter; judged pairs always are."""
+    keep = min(records.document.possible, 0.0)
+    if len(judged.pairs):
+        left = np.r_[left, (judged.pairs >> np.uint64(32)).astype(left.dtype)]
+        right = np.r_[right, (judged.pairs & np.uint64(0xFFFFFFFF)).astype(right.dtype)]
     kept: list[tuple[Array, ...]] = []
     histogram = np.zeros(201, np.int64)
     for at in range(0, len(left), CHUNK):
         a, b = left[at : at + CHUNK], right[at : at + CHUNK]
-        weight, levels = scorer.weigh(a, b)
-        histogram += np.bincount(np.clip(weight + 100, 0, 200).astype(np.int64), minlength=201)
-        good = weight >= keep
-        a, b, weight = a[good], b[good], weight[good]
-        reason = forbidden(records, a, b)
-        kept.append((a, b, np.where(reason > 0, NEVER, weight), weight, reason))
-    compared_pairs = len(left)
-    del left, right
-    parts = (
-        [np.concatenate(x) for x in zip(*kept, strict=True)]
-        if kept
-        else [np.zeros(0, np.int64)] * 5
-    )
-    a, b, weight, evidence, reason = parts
+        evidence, _ = scorer.weigh(a, b)
+        histogram += np.bincount(np.clip(evidence + 100, 0, 200).astype(np.int64), minlength=201)
+        weight = evidence.copy()
+        judged.overrule(a, b, weight)
+        good = (evidence >= keep) | (weight != evidence)
+        a, b, weight, evidence = a[good], b[good], weight[good], evidence[good]
+        reason = forbidden(records, a, b, strict)
+        weight[(reason > 0) & (weight < ALWAYS / 2)] = NEVER
+        kept.append((a, b, weight, evidence, reason))
+    if not kept:
+        none = np.zeros(0, np.int64)
+        return Pairs(none, none, none, none, none, histogram)
+    parts = [np.concatenate(column) for column in zip(*kept, strict=True)]
+    return Pairs(parts[0], parts[1], parts[2], parts[3], parts[4], histogram)
 
-    def weigh(x: Array, y: Array) -> Array:
-        found = np.empty(len(x), np.float32)
-        for at in range(0, len(x), CHUNK):
-            p, q = x[at : at + CHUNK], y[at : at + CHUNK]
-            found[at : at + CHUNK] = scorer.weigh(p, q)[0]
-            found[at : at + CHUNK][forbidden(records, p, q) > 0] = NEVER
+
+def weigher(
+    records: Records, scorer: Scorer, judged: Judged, strict: bool
+) -> Callable[[Array, Array], Array]:
+    """Weight of any pairs of rows, with conflicts and judgements."""
+
+    def weigh(left: Array, right: Array) -> Array:
+        found = np.empty(len(left), np.float32)
+        for at in range(0, len(left), CHUNK):
+            some = slice(at, at + CHUNK)
+            a, b = left[some], right[some]
+            found[some] = scorer.weigh(a, b)[0]
+            found[some][forbidden(records, a, b, strict) > 0] = NEVER
+            judged.overrule(a, b, found[some])
         return found
 
-    person = partition(records.rows, a, b, weight, weigh, document.certain)
-    return Linked(
-        records,
-        model,
-        scorer,
-        person,
-        a,
-        b,
-        weight,
-        evidence,
-        reason,
-        told,
-        compared_pairs,
-        histogram,
-    )
+    return weigh
 
 
 def successors_of_communes(wards: Path) -> pl.DataFrame:

@@ -20,7 +20,7 @@ from datasach.link.weigh import STEP, Lookalike, Model, Scorer, kin_model, level
 from datasach.spec.matching import Lookalikes, Matching
 
 RANDOM_PAIRS = 400_000
-ECM_PAIRS = 60_000
+ECM_PAIRS = 30_000
 FEW = 200
 START = {"same": 0.9, "close": 0.05, "near": 0.04}
 """m where nothing could be learnt: an assumption, marked as one in the model."""
@@ -147,11 +147,15 @@ def _matches_per_record(document: Matching, part: Any, rows: int) -> float:
     for anchor in document.train.anchors[:3]:
         packed = packed_keys(keys_of(part(name) for name in anchor), bits)
         found, _, _ = pairs_of_pass(packed, bits, 8)
-        sets.append(np.unique(np.concatenate(found)) if found else np.zeros(0, np.uint64))
+        pairs = np.concatenate(found) if found else np.zeros(0, np.uint64)
+        pairs.sort()
+        sets.append(pairs)
     best = max((len(s) for s in sets), default=0)
     for i, a in enumerate(sets):
         for b in sets[i + 1 :]:
-            both = len(np.intersect1d(a, b, assume_unique=True))
+            merged = np.concatenate([a, b])
+            merged.sort()
+            both = int((merged[1:] == merged[:-1]).sum())
             if both >= FEW:
                 best = max(best, len(a) * len(b) // both)
     return min(max(best / rows, 1e-3), 20.0)
@@ -185,7 +189,7 @@ def _ecm(anchored: list[Array], strangers: list[Array], sizes: list[int]) -> lis
                 starts.append(shares)
             return np.log([0.5, 0.5]), np.log(np.array(starts))
 
-    learner = Anchored(init="random", max_iter=50, binarize=None, atol=1e-4)
+    learner = Anchored(init="random", max_iter=25, binarize=None, atol=1e-4)
     try:
         with np.errstate(all="ignore"):
             learner.fit(rows)

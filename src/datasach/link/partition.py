@@ -20,6 +20,9 @@ CAP = 40.0
 """Bits above which agreement does not outweigh more disagreement elsewhere."""
 FLOOR = -30.0
 NEVER = np.float32(-1e9)
+"""Weight of a pair that must not be one person …"""
+ALWAYS = np.float32(1e6)
+"""… and of one that people joined."""
 LARGEST = 250
 """Records of one component; a larger one is cut at a higher weight first."""
 
@@ -87,9 +90,9 @@ def _agglomerate(members: Array, weigh: Callable[[Array, Array], Array], certain
     count, size = members.shape
     i, j = np.triu_indices(size, 1)
     flat = weigh(members[:, i].ravel(), members[:, j].ravel()).reshape(count, len(i))
-    never = flat <= NEVER / 2
+    never, always = flat <= NEVER / 2, flat >= ALWAYS / 2
     flat = np.clip(flat, FLOOR, CAP).astype(np.float32)
-    flat[never] = NEVER
+    flat[never], flat[always] = NEVER, ALWAYS
     first = np.tile(np.arange(size), (count, 1))
     # Nothing to decide where every pair agrees.
     plain = (flat >= certain).all(axis=1)

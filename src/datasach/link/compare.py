@@ -265,15 +265,21 @@ class Surnames:
         return level
 
 
+USUAL = 14 * 8
+"""A given name of one person in 16,000 or more is usual; rarer ones are mostly slips. Eighths of a bit; ours."""
+
+
 @dataclass
 class Givens:
     """same, with the same marks · same letters where one whole name was written without marks · same letters
-    under different marks · close · the same words in another order · different."""
+    under different marks · close, one of them no usual name: a slip · alike, and both are usual names, as
+    of twins · the same words in another order · different."""
 
     name: str
     codes: Array
     marked: Array
     ordered: Array
+    turned: Array
     likeness: Likeness
     rarity: Array | None = None
     levels: tuple[str, ...] = (
@@ -282,6 +288,7 @@ class Givens:
         "marks_differ",
         "close",
         "reordered",
+        "alike",
         "different",
     )
     same: tuple[int, ...] = (1, 2, 3, 5)
@@ -290,7 +297,7 @@ class Givens:
         a, b = self.codes[left], self.codes[right]
         marks_a, marks_b = self.marked[left], self.marked[right]
         equal = a == b
-        level = np.full(len(a), 6, np.uint8)
+        level = np.full(len(a), 7, np.uint8)
         level[equal] = 3
         # Lowest bit 0: the whole name is written without marks, so their absence means nothing.
         level[equal & ((marks_a & marks_b & 1) == 0)] = 2
@@ -299,8 +306,14 @@ class Givens:
         unlike = np.flatnonzero(known & ~equal)
         if len(unlike):
             found = self.likeness.level(a[unlike], b[unlike])
-            level[unlike[found == 1]] = 4
-            reordered = self.ordered[left[unlike]] == self.ordered[right[unlike]]
+            assert self.rarity is not None
+            usual = (self.rarity[left[unlike]] < USUAL) & (self.rarity[right[unlike]] < USUAL)
+            level[unlike[(found == 1) & ~usual]] = 4
+            level[unlike[(found == 1) & usual]] = 6
+            one, other = left[unlike], right[unlike]
+            reordered = self.ordered[one] == self.ordered[other]
+            # "Hồ Thanh Khai" and "Khai Hồ".
+            reordered |= (a[unlike] == self.turned[other]) & (b[unlike] == self.turned[one])
             level[unlike[reordered]] = 5
         level[~known] = 0
         return level
@@ -405,6 +418,7 @@ def comparisons(
                     a["given"],
                     a["marked"],
                     a["ordered"],
+                    a["turned"],
                     Likeness(words["given"], _name_levels),
                     bits["given"],
                 ),

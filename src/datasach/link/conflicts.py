@@ -10,13 +10,16 @@ from datasach.link.compare import near_ids
 
 if TYPE_CHECKING:
     from datasach.link.engine import Records
+    from datasach.link.weigh import Scorer
 
 Array = np.ndarray[Any, Any]
 GENERATION = 12
 """Years between the births of a parent and a child, at least."""
 
 
-def forbidden(records: Records, left: Array, right: Array, strict: bool = False) -> Array:
+def forbidden(
+    records: Records, scorer: Scorer, left: Array, right: Array, strict: bool = False
+) -> Array:
     """0, or the number (from 1) of the first conflict of the document that forbids the pair.
 
     `strict`: a slip of the hand in an id forbids as well. So it is for what is published.
@@ -26,26 +29,27 @@ def forbidden(records: Records, left: Array, right: Array, strict: bool = False)
         against = RULES[conflict.rule](records, conflict.column, left, right)
         if conflict.rule == "different_ids" and conflict.slips and not strict:
             at = np.flatnonzero(against)
-            against[at[_is_slip(records, conflict.column, left[at], right[at])]] = False
+            if len(at):
+                against[at[_are_slips(scorer, str(conflict.column), left[at], right[at])]] = False
         found[against] = number
     return found
 
 
-def _is_slip(records: Records, column: str | None, left: Array, right: Array) -> Array:
-    """Ids one slip apart, on records of one whole name, one sex and (but for one slip) one birth date.
+def _are_slips(scorer: Scorer, column: str, left: Array, right: Array) -> Array:
+    """Ids one slip of the hand apart, on records whose given name and birth date are the same or a slip apart.
 
-    Twins have ids that differ in a digit, so the given name must be the same, letter for letter.
+    Twins have one birth date and often ids that differ in the last digit, so given names that are only alike
+    count where the ids are no neighbours, and two different usual names never.
     """
-    ids = records.features[column or ""].arrays["id"]
-    name = records.features["name"].arrays
-    date = records.features["born"].arrays["date"]
-    sex = records.features["sex"].arrays["code"]
-    slip = near_ids(ids[left], ids[right])
-    slip &= (name["ordered"][left] == name["ordered"][right]) & (name["ordered"][left] != 0)
-    slip &= (date[left] == date[right]) & (sex[left] == sex[right])
-    marked = name["marked"]
-    both = (marked[left] & marked[right] & 1) == 1
-    return slip & ~(both & (marked[left] != marked[right]))
+    levels = dict(zip(scorer.names, scorer.levels(left, right), strict=True))
+    given = next(level for name, level in levels.items() if name.endswith(".given"))
+    born, sex = levels["born"], levels["sex"]
+    ids = scorer.comparisons.each[scorer.names.index(column)].ids  # type: ignore[attr-defined]
+    a, b = ids[left], ids[right]
+    neighbours = a >> np.uint64(4) == b >> np.uint64(4)
+    same = (given == 1) | (given == 2) | (given == 5)
+    near = same | (((given == 3) | (given == 4)) & ~neighbours)
+    return near_ids(a, b) & near & (born >= 1) & (born <= 4) & (sex != 2)
 
 
 def _different_ids(records: Records, column: str | None, left: Array, right: Array) -> Array:

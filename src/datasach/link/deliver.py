@@ -25,8 +25,8 @@ THRESHOLDS = (-2, 0, 2, 4, 6, 8, 10, 15, 20)
 def deliver(linked: Linked, read_keys: Callable[[], pl.Series], out: Path) -> dict[str, Any]:
     """Writes persons.parquet, pairs.parquet, review.parquet, model.json and summary.json below `out`.
 
-    persons  record_key, person_id, grade: certain (put together), possible (alone, but a pair waits for a
-             person's look), single
+    persons  record_key, person_id, grade: certain (the best of its pairs in the person is), possible (joined by
+             less, or alone while a pair waits for a person's look), single
     pairs    key_a, key_b, weight, same_person, conflict (null: none), prior, one column of bits per
              comparison, lookalike (what kin and lookalikes take away); the columns after `prior`, with it,
              add up to `weight`
@@ -91,11 +91,16 @@ def _write_persons(linked: Linked, keys: pl.Series, grade: Array, path: Path) ->
 
 def _grades(linked: Linked, to_review: Array) -> Array:
     """0 single, 1 certain, 2 possible."""
-    size = np.bincount(linked.person, minlength=linked.records.rows)[linked.person]
-    grade = (size > 1).astype(np.uint8)
-    waiting = np.zeros(linked.records.rows, bool)
-    waiting[linked.pairs.left[to_review]] = True
-    waiting[linked.pairs.right[to_review]] = True
+    rows, pairs = linked.records.rows, linked.pairs
+    grade = (np.bincount(linked.person, minlength=rows)[linked.person] > 1).astype(np.uint8) * 2
+    sure = (pairs.weight >= linked.records.document.certain) & (
+        linked.person[pairs.left] == linked.person[pairs.right]
+    )
+    grade[pairs.left[sure]] = 1
+    grade[pairs.right[sure]] = 1
+    waiting = np.zeros(rows, bool)
+    waiting[pairs.left[to_review]] = True
+    waiting[pairs.right[to_review]] = True
     grade[(grade == 0) & waiting] = 2
     return grade
 
@@ -146,7 +151,7 @@ def _review(linked: Linked, to_review: Array, keys: pl.Series) -> pl.DataFrame:
     # What a forbidden or separated pair would be worth says how surely somebody should look.
     doubt = np.where(reason > 0, 0.5, _entropy(weight))
     why = np.where(
-        reason > 0, reason, np.where(weight < document.certain, len(names) + 1, len(names) + 2)
+        reason > 0, reason, np.where(weight < document.join, len(names) + 1, len(names) + 2)
     )
     words = pl.Series(["", *names, "possible", "separated"])
     return pl.DataFrame(

@@ -202,6 +202,7 @@ def encode_names(
             "marked": (text_hash(words["given_marked"]) >> np.uint64(32)).astype(np.uint32)
             & np.uint32(0xFFFFFFFE),
             "has_marks": words["has_marks"],
+            "surname_as_given": vocabularies["given"].encode(words["surname"]),
         }
     ).with_columns(pl.col("ordered").cast(pl.UInt32))
     joined = full.alias("sent").to_frame().join(table, on="sent", how="left", maintain_order="left")
@@ -211,6 +212,8 @@ def encode_names(
         "surname": joined["surname"].fill_null(0).to_numpy().copy(),
         "middle": joined["middle"].fill_null(0).to_numpy().copy(),
         "ordered": joined["ordered"].fill_null(0).to_numpy().copy(),
+        # The surname as if it were a given name, to see that two names were only turned round.
+        "turned": joined["surname_as_given"].fill_null(0).to_numpy().copy(),
         # Lowest bit: the whole name carries marks somewhere, so their absence elsewhere is meant.
         "marked": joined["marked"].fill_null(0).to_numpy()
         | joined["has_marks"].fill_null(False).cast(pl.UInt32).to_numpy(),

@@ -21,6 +21,7 @@ from datasach.link.encode import (
     Array,
     Feature,
     Rarity,
+    Vocabulary,
     encode_codes,
     encode_dates,
     encode_ids,
@@ -79,12 +80,18 @@ def read_records(
 
 
 def encode_records(
-    read: Any, document: Matching, successors: pl.DataFrame | None = None
+    read: Any,
+    document: Matching,
+    successors: pl.DataFrame | None = None,
+    known: dict[str, dict[str, Vocabulary]] | None = None,
 ) -> Records:
-    """`read(column)` gives a column of the records as a Polars series; `successors`: see `encode_places`."""
+    """`read(column)` gives a column of the records as a Polars series; `successors`: see `encode_places`.
+
+    `known`: column → vocabularies to go on with; new words are added to them.
+    """
     features: dict[str, Feature] = {}
     for name in document.columns:
-        features[name] = _encode(read, name, document, successors)
+        features[name] = _encode(read, name, document, successors, known[name] if known else None)
     for name, column in document.columns.items():
         if column.kind == "id" and column.citizen_id:
             born = column.agrees_with.get("born")
@@ -116,22 +123,25 @@ def _index(texts: list[str], words: set[str]) -> int:
     return next((i for i, text in enumerate(texts) if text.lower() in words), -1)
 
 
-def _encode(read: Any, name: str, document: Matching, successors: pl.DataFrame | None) -> Feature:
+def _encode(
+    read: Any, name: str, document: Matching, successors: pl.DataFrame | None,
+    known: dict[str, Vocabulary] | None,
+) -> Feature:  # fmt: skip
     column = document.columns[name]
     series = read(column.column or name)
     skipped = document.skip_values.get(name, [])
     if column.kind == "person_name":
-        return encode_names(series.cast(pl.String), skipped)
+        return encode_names(series.cast(pl.String), skipped, known)
     if column.kind == "date":
         return encode_dates(series, read(column.year) if column.year else None)
     if column.kind == "id":
         return encode_ids(series, skipped)
     if column.kind == "code":
-        return encode_codes(series, skipped)
+        return encode_codes(series, skipped, known["code"] if known else None)
     if column.kind == "place":
         larger = read(column.place_of) if column.place_of else None
-        return encode_places(series, larger, skipped, successors if column.merged else None)
-    return encode_texts(series, skipped, column.vietnamese)
+        return encode_places(series, larger, skipped, successors if column.merged else None, known)
+    return encode_texts(series, skipped, column.vietnamese, known["text"] if known else None)
 
 
 def _order(document: Matching, features: dict[str, Feature], key_hash: Array) -> Array:
@@ -217,6 +227,7 @@ class Linked:
     pairs: Pairs
     passes: list[PassReport] = field(default_factory=list)
     pairs_compared: int = 0
+    prior_records: int = 0
 
 
 def link_records(
@@ -225,27 +236,36 @@ def link_records(
     rare: dict[str, Rarity] | None = None,
     judged: Judged = NO_JUDGEMENT,
     strict: bool = False,
+    prior_records: int | None = None,
 ) -> Linked:
     """Persons of encoded records: candidates, weights, conflicts, judgements, persons.
 
     `model`, `rare`: frozen weights and shares of values; learnt from these records if not given.
-    `strict`: ids one slip apart forbid as other ids do.
+    `strict`: as what is published is linked: ids one slip apart forbid as other ids do, and only what is
+    certain is joined. `prior_records`: number of records the prior rests
+    on; default: these.
     """
     document = records.document
     rare = rare or rarities(records.features, document.compare, document.rarity)
     compared = comparisons(records.features, document.compare, rare)
     if model is None:
         model = learn(document, compared, records.part, records.rows)
-    scorer = Scorer(compared, model, records.rows)
+    prior_records = prior_records or records.rows
+    scorer = Scorer(compared, model, prior_records)
     left, right, told = candidates(document.passes, records.part, records.rows)
     pairs = weigh_pairs(records, scorer, left, right, judged, strict)
     compared_pairs = len(left)
     del left, right
     person = partition(
         records.rows, pairs.left, pairs.right, pairs.weight,
-        weigher(records, scorer, judged, strict), document.certain,
+        weigher(records, scorer, judged, strict), threshold(document, strict),
     )  # fmt: skip
-    return Linked(records, model, rare, scorer, person, pairs, told, compared_pairs)
+    return Linked(records, model, rare, scorer, person, pairs, told, compared_pairs, prior_records)
+
+
+def threshold(document: Matching, strict: bool) -> float:
+    """Bits from which records are joined."""
+    return document.certain if strict else document.join
 
 
 def weigh_pairs(
@@ -266,7 +286,7 @@ def weigh_pairs(
         judged.overrule(a, b, weight)
         good = (evidence >= keep) | (weight != evidence)
         a, b, weight, evidence = a[good], b[good], weight[good], evidence[good]
-        reason = forbidden(records, a, b, strict)
+        reason = forbidden(records, scorer, a, b, strict)
         weight[(reason > 0) & (weight < ALWAYS / 2)] = NEVER
         kept.append((a, b, weight, evidence, reason))
     if not kept:
@@ -287,7 +307,7 @@ def weigher(
             some = slice(at, at + CHUNK)
             a, b = left[some], right[some]
             found[some] = scorer.weigh(a, b)[0]
-            found[some][forbidden(records, a, b, strict) > 0] = NEVER
+            found[some][forbidden(records, scorer, a, b, strict) > 0] = NEVER
             judged.overrule(a, b, found[some])
         return found
 

@@ -5,7 +5,7 @@ The reference of every word is docs/reference/linkage.md; `rules/linkage/person.
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Literal
 
 from pydantic import Field
 
@@ -114,7 +114,9 @@ class Matching(Declared):
     train: Train
     order: list[str] = []
     """Parts by which records are laid side by side in memory; changes speed, never the answer."""
-    certain: Annotated[float, Field(description="bits")] = 4.0
-    """Match weight in bits from which records are put together (0 bits: as likely one person as two)."""
+    join: float = 0.0
+    """Mean weight in bits from which records are put together (0: as likely one person as two)."""
+    certain: float = 4.0
+    """Weight from which a record is certain to be the person's; nothing weaker is joined in what is published."""
     possible: float = -2.0
-    """Match weight from which a pair goes to people."""
+    """Weight from which a pair that was not joined goes to people."""

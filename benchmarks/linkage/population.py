@@ -598,8 +598,12 @@ class Block:
                 found = self.names.alike[s][kind][token[:, FIRST, 3], pick]
                 here = (style == kind) & (sex[:, TWIN] == s) & (found >= 0)
                 token[here, TWIN, 3] = found[here]
-        same = token[:, TWIN, 3] == token[:, FIRST, 3]
-        token[same, TWIN, 3] = (token[same, FIRST, 3] + 1) % 60
+        for s in (0, 1):
+            pool = self.names.given[KINH, s, 2].codes  # the commonest first
+            same = (token[:, TWIN, 3] == token[:, FIRST, 3]) & (sex[:, TWIN] == s)
+            token[same, TWIN, 3] = np.where(
+                pool[pick[same]] == token[same, TWIN, 3], pool[8], pool[pick[same]]
+            )
 
     def _strangers(self) -> None:
         """Some persons get the name, sex and birth date of another one; half of them in the same commune or province."""
@@ -843,7 +847,7 @@ def records_of(block: Block, seed: int) -> pl.DataFrame:
         sex=pl.when(b(~hit("sex_missing"))).then(sexes),
         citizen_id=pl.when(b(~nameless)).then(citizen_text),
         insurance_number=pl.when(b(~nameless)).then(insurance_text),
-        phone=pl.when(b(hit("phone_missing") | (nameless & (rng.random(n) < 0.9)))).then(None)
+        phone=pl.when(b(hit("phone_missing") | nameless)).then(None)
         .when(b(placeholder)).then(fake).otherwise(phone_text),
         province_code=pl.when(b(no_ward)).then(None)
         .when(b(old)).then(country.old_province_code.gather(ward)).otherwise(country.new_province_code.gather(ward)),

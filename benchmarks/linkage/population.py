@@ -54,7 +54,7 @@ RATES: dict[str, tuple[float, ...]] = {
     # -- who there is
     "twins_per_first_child":  (0.012, 0.012,  0.012,  0.020,  0.012,  0.450),
     "ethnic_household":       (0.100, 0.130,  0.130,  0.130,  0.130,  0.100),
-    "stranger_of_persons":    (0.000, 0.002,  0.002,  0.060,  0.010,  0.004),  # given another's name, sex and birth date
+    "stranger_of_persons":    (0.000, 0.002,  0.002,  0.080,  0.010,  0.004),  # given the birth date of a namesake
     "nameless_of_records":    (0.000, 0.002,  0.004,  0.008,  0.004,  0.001),  # Vô Danh: a person never seen again
     "year_only_old":          (0.080, 0.100,  0.150,  0.250,  0.100,  0.060),  # of persons born before 1975
     "year_only_young":        (0.005, 0.020,  0.030,  0.040,  0.020,  0.010),
@@ -606,14 +606,25 @@ class Block:
             )
 
     def _strangers(self) -> None:
-        """Some persons get the name, sex and birth date of another one; half of them in the same commune or province."""
+        """Some persons get the birth date of a namesake, so that common names have most such pairs, as they have in a
+        nation of 100 million; one in five gets name and date of anybody (a cousin of that name, chance). Half of them live in
+        the model's commune or province."""
         rng = self.rng
         chosen = np.flatnonzero(
             (rng.random(self.count) < self.kind["stranger_of_persons"]) & ~self.is_twin
         )
-        model = rng.integers(0, self.count, len(chosen))
-        differs = self.household[model] != self.household[chosen]
-        chosen, model = chosen[differs], model[differs]
+        name = np.zeros(self.count, dtype=np.int64)
+        for place in range(5):
+            name = name * (self.names.size + 1) + (self.token[:, place] + 1)
+        order = np.lexsort((rng.random(self.count), self.sex, name))
+        following = np.empty(self.count, dtype=np.int64)
+        following[order] = np.roll(order, -1)
+        namesake = following[chosen]
+        has_one = (name[namesake] == name[chosen]) & (self.sex[namesake] == self.sex[chosen])
+        anybody = rng.random(len(chosen)) < 0.2
+        model = np.where(anybody, rng.integers(0, self.count, len(chosen)), namesake)
+        keep = (has_one | anybody) & (self.household[model] != self.household[chosen])
+        chosen, model = chosen[keep], model[keep]
         free = ~np.isin(model, chosen)  # a model keeps its own name, so that chains do not form
         chosen, model = chosen[free], model[free]
         for column in ("year", "sex", "days", "era", "group"):

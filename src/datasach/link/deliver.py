@@ -22,7 +22,9 @@ BATCH = 1_000_000
 THRESHOLDS = (-2, 0, 2, 4, 6, 8, 10, 15, 20)
 
 
-def deliver(linked: Linked, read_keys: Callable[[], pl.Series], out: Path) -> dict[str, Any]:
+def deliver(
+    linked: Linked, read_keys: Callable[[], pl.Series], out: Path, by_row: bool = False
+) -> dict[str, Any]:
     """Writes persons.parquet, pairs.parquet, review.parquet, model.json and summary.json below `out`.
 
     persons  record_key, person_id, grade: certain (the best of its pairs in the person is), possible (joined by
@@ -31,13 +33,16 @@ def deliver(linked: Linked, read_keys: Callable[[], pl.Series], out: Path) -> di
              comparison, lookalike (what kin and lookalikes take away); the columns after `prior`, with it,
              add up to `weight`
     review   key_a, key_b, weight, why, value (bits of doubt times records it would move), most worth asking first
+
+    A person is named by its record whose key hashes lowest, or (`by_row`) by its first row, as an index keeps it.
     """
     out.mkdir(parents=True, exist_ok=True)
     keys = read_keys().cast(pl.String)
     records = linked.records
     to_review = _to_review(linked)
     grade = _grades(linked, to_review)
-    _write_persons(linked, keys, grade, out / "persons.parquet")
+    named_by = linked.person if by_row else representatives(linked)
+    _write_persons(linked, keys, named_by, grade, out / "persons.parquet")
     in_order = keys.gather(records.order)
     del keys
     _write(out / "pairs.parquet", _pairs(linked, in_order))
@@ -60,19 +65,26 @@ def representatives(linked: Linked) -> Array:
     return first[linked.person]
 
 
-def _write_persons(linked: Linked, keys: pl.Series, grade: Array, path: Path) -> None:
+def person_ids(keys: pl.Series) -> pl.Series:
+    """Ids of the persons that records with these keys name. They say nothing about the person, and look like
+    no number that means a person elsewhere."""
+    with duckdb.connect() as db:
+        names = pl.DataFrame({"k": keys})  # noqa: F841 (read by DuckDB under this name)
+        return db.sql(
+            "SELECT 'P-' || left(md5('datasach person ' || k), 16) AS id FROM names"
+        ).pl()["id"]
+
+
+def _write_persons(
+    linked: Linked, keys: pl.Series, named_by: Array, grade: Array, path: Path
+) -> None:
     order = linked.records.order
-    named_by = np.empty(len(order), np.int64)
-    named_by[order] = order[representatives(linked)]
+    names = np.empty(len(order), np.int64)
+    names[order] = order[named_by]
     grades = np.empty(len(order), np.uint8)
     grades[order] = grade
-    heads, at = np.unique(named_by, return_inverse=True)
-    with duckdb.connect() as db:
-        names = pl.DataFrame({"k": keys.gather(heads)})
-        ids = db.sql("SELECT 'P-' || left(md5('datasach person ' || k), 16) AS id FROM names").pl()[
-            "id"
-        ]
-        del names
+    heads, at = np.unique(names, return_inverse=True)
+    ids = person_ids(keys.gather(heads))
     words = pl.Series(["single", "certain", "possible"])
 
     def batches() -> Iterator[pl.DataFrame]:

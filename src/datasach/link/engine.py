@@ -63,8 +63,16 @@ def read_records(
 
     Errors: UnlinkableRecords where a declared column is missing, or a key stands twice or not at all.
     """
+    check_columns(files, document)
     scan = pl.scan_parquet(files)
-    have = scan.collect_schema().names()
+    return encode_records(
+        lambda name: scan.select(name).collect().to_series(), document, successors
+    )
+
+
+def check_columns(files: list[Path], document: Matching) -> None:
+    """Raises UnlinkableRecords where a declared column is missing."""
+    have = pl.scan_parquet(files).collect_schema().names()
     wanted = {document.key} | {
         source
         for name, column in document.columns.items()
@@ -74,9 +82,6 @@ def read_records(
     missing = sorted(wanted - set(have))
     if missing:
         raise UnlinkableRecords(f"the records have no column {', '.join(missing)}")
-    return encode_records(
-        lambda name: scan.select(name).collect().to_series(), document, successors
-    )
 
 
 def encode_records(

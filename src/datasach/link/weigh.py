@@ -256,19 +256,14 @@ def kin_model(
     made = {}
     for each in comparisons.each:
         shares = np.array(u[each.name])
-        if each.name in kin.same:
-            new = shares.copy()
-            fixed = np.zeros(len(shares), bool)
-            equal = [level - 1 for level in each.same]
-            told = shares[equal] / shares[equal].sum()
-            new[equal] = kin.same[each.name] * told
-            fixed[equal] = True
-            near = [i for i, level in enumerate(each.levels) if level in ("close", "near")]
-            if each.name in kin.close and near:
-                at = near[0]
-                new[at], fixed[at] = kin.close[each.name], True
-            rest = shares[~fixed]
-            new[~fixed] = (1 - new[fixed].sum()) * rest / rest.sum()
-            shares = new
-        made[each.name] = list(shares)
+        fixed = np.zeros(len(shares), bool)
+        told = kin.levels.get(each.name, {})
+        for level, probability in told.items():
+            at = [n - 1 for n in each.same] if level == "same" else [each.levels.index(level)]
+            shares[at] = probability * shares[at] / shares[at].sum()
+            fixed[at] = True
+        if told:
+            rest = shares[~fixed].sum()
+            shares[~fixed] *= (1 - shares[fixed].sum()) / rest
+        made[each.name] = [float(share) for share in shares]
     return made

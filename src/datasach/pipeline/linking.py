@@ -9,8 +9,14 @@ from typing import Any
 import polars as pl
 
 from datasach.link.block import plan
-from datasach.link.deliver import deliver
-from datasach.link.engine import link_records, read_records, successors_of_communes
+from datasach.link.deliver import deliver, person_ids
+from datasach.link.engine import (
+    check_columns,
+    link_records,
+    read_records,
+    successors_of_communes,
+)
+from datasach.link.index import Index
 from datasach.link.weigh import Model
 from datasach.spec.load import Problems, build, read_yaml
 from datasach.spec.matching import Matching
@@ -27,15 +33,56 @@ def load_document(path: Path) -> Matching:
 
 
 def link_files(
-    files: list[Path], document: Path, out: Path, model: Path | None, wards: Path | None
-) -> dict[str, Any]:
-    """Link `files` by `document`, write the results below `out`, return the summary."""
+    files: list[Path], document: Path, out: Path, model: Path | None, wards: Path | None,
+    index: Path | None = None,
+) -> dict[str, Any]:  # fmt: skip
+    """Link `files` by `document`, write the results below `out`, return the summary.
+
+    `index`: a folder that keeps the answer. Where it holds one, `files` are what is new or changed since, and
+    only `changed.parquet` (record_key, person_id, before; null: new) and summary.json are written.
+    """
     matching = load_document(document)
-    records = read_records(files, matching, _successors(matching, wards))
+    successors = _successors(matching, wards)
+    if index is not None and (index / "manifest.json").is_file():
+        return _link_to_index(files, matching, out, index, successors)
+    records = read_records(files, matching, successors)
     linked = link_records(records, Model.load(model) if model else None)
-    return deliver(
-        linked, lambda: pl.scan_parquet(files).select(matching.key).collect().to_series(), out
+
+    def keys() -> pl.Series:
+        return pl.scan_parquet(files).select(matching.key).collect().to_series()
+
+    if index is not None:
+        Index.build(index, linked, keys())
+    return deliver(linked, keys, out, by_row=index is not None)
+
+
+def _link_to_index(
+    files: list[Path], matching: Matching, out: Path, folder: Path, successors: pl.DataFrame | None
+) -> dict[str, Any]:
+    check_columns(files, matching)
+    index = Index.open(folder, matching)
+    scan = pl.scan_parquet(files)
+    delta = index.add(lambda column: scan.select(column).collect().to_series(), successors)
+    out.mkdir(parents=True, exist_ok=True)
+    keys = index.keys()
+    changed = delta.changed
+    heads = pl.concat([changed["person"], changed["before"].drop_nulls()]).unique()
+    names = pl.DataFrame({"row": heads, "id": person_ids(keys.gather(heads))})
+    changed = (
+        changed.join(names, left_on="person", right_on="row", how="left")
+        .rename({"id": "person_id"})
+        .join(names, left_on="before", right_on="row", how="left")
+        .select("record_key", "person_id", before="id")
+        .sort("record_key")
     )
+    changed.write_parquet(out / "changed.parquet")
+    summary = {
+        "linkage": matching.linkage, "version": matching.version, "records": delta.records,
+        "replaced": delta.replaced, "pairs_compared": delta.compared, "looked_at_again": delta.touched,
+        "changed": changed.height, "index_records": index.rows,
+    }  # fmt: skip
+    (out / "summary.json").write_text(json.dumps(summary, indent=1) + "\n", "utf-8")
+    return summary
 
 
 def plan_files(files: list[Path], document: Path, wards: Path | None) -> str:
@@ -53,6 +100,12 @@ def plan_files(files: list[Path], document: Path, wards: Path | None) -> str:
 
 def told(summary: dict[str, Any]) -> str:
     """The summary in a few lines for a terminal."""
+    if "index_records" in summary:
+        return (
+            f"{summary['records']:,} bản ghi mới hoặc đổi · records new or changed ({summary['replaced']:,} replaced),"
+            f" {summary['pairs_compared']:,} pairs compared, {summary['looked_at_again']:,} records looked at again,"
+            f" {summary['changed']:,} got a person or another one"
+        )
     grades = summary["grades"]
     return (
         f"{summary['records']:,} bản ghi · records → {summary['persons']:,} người · persons"

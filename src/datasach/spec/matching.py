@@ -5,13 +5,24 @@ The reference of every word is docs/reference/linkage.md; `rules/linkage/person.
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from datasach.spec.load import Declared
 
 Kind = Literal["person_name", "date", "id", "code", "place", "text"]
+
+
+PARTS: dict[str, tuple[str, ...]] = {
+    "person_name": ("given", "surname", "middle", "full", "sorted"),
+    "date": ("", "year", "day", "day_month", "month_day"),
+    "id": ("", "head", "tail"),
+    "code": ("",),
+    "place": ("", "larger"),
+    "text": ("",),
+}
+"""Kind → parts that passes can block on; "" is the column itself."""
 
 
 class Column(Declared):
@@ -46,15 +57,13 @@ class Pass(Declared):
 
 
 class Kin(Declared):
-    """People of one household share much: what they agree on says little about being one person.
-
-    A non-match is either a stranger or kin. `same` and `close` give, for two *different* people of one
-    household, the probability that a comparison is at that level; what is not listed is as for strangers.
-    """
+    """People of one household share much: what they agree on says little about being one person."""
 
     pairs_per_record: float
-    same: dict[str, float]
-    close: dict[str, float] = {}
+    """Pairs of different people of one household, per record."""
+    levels: dict[str, dict[str, float]]
+    """Comparison → level → its probability for two different people of one household; what is not listed is
+    as for strangers. `same` stands for all levels at which the values are equal."""
     because: str
 
 
@@ -120,3 +129,35 @@ class Matching(Declared):
     """Weight from which a record is certain to be the person's; nothing weaker is joined in what is published."""
     possible: float = -2.0
     """Weight from which a pair that was not joined goes to people."""
+
+    @model_validator(mode="after")
+    def _names_what_it_has(self) -> Self:
+        """Every part, comparison and column that is named exists."""
+        named = [
+            *(part for each in self.passes for part in (*each.on, *each.split)),
+            *(part for anchor in self.train.anchors for part in anchor),
+            *(part for each in self.lookalikes for part in each.agree),
+            *self.order,
+        ]
+        for name in named:
+            column, _, part = name.partition(".")
+            if column not in self.columns:
+                raise ValueError(f'"{name}" names no column; columns are {", ".join(self.columns)}')
+            known = PARTS[self.columns[column].kind]
+            if part not in known:
+                shown = ", ".join(f"{column}.{each}" if each else column for each in known)
+                raise ValueError(f'"{name}" is no part; {column} has {shown}')
+        for name in (*self.compare, *self.rarity, *self.skip_values):
+            if name not in self.columns:
+                raise ValueError(f'"{name}" names no column; columns are {", ".join(self.columns)}')
+        for conflict in self.conflicts:
+            if (
+                conflict.rule in ("different_ids", "parents_id")
+                and conflict.column not in self.columns
+            ):
+                raise ValueError(
+                    f'conflict {conflict.rule} needs a column of kind id, not "{conflict.column}"'
+                )
+        if not self.join <= self.certain or not self.possible <= self.join:
+            raise ValueError("possible ≤ join ≤ certain is needed")
+        return self

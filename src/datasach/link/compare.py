@@ -110,7 +110,8 @@ class SameOrDifferent:
 
     def compare(self, left: Array, right: Array) -> Array:
         a, b = self.codes[left], self.codes[right]
-        return np.where((a == 0) | (b == 0), 0, np.where(a == b, 1, 2)).astype(np.uint8)
+        different = len(self.levels) - 1 and 2
+        return np.where((a == 0) | (b == 0), 0, np.where(a == b, 1, different)).astype(np.uint8)
 
 
 @dataclass
@@ -436,7 +437,8 @@ def comparisons(
         elif feature.kind == "id":
             made.append(Ids(name, a["id"], a.get("state"), told))
         elif feature.kind == "code":
-            made.append(SameOrDifferent(name, a["code"], told))
+            levels = ("same",) if feature.only_same else ("same", "different")
+            made.append(SameOrDifferent(name, a["code"], told, levels))
         elif feature.kind == "place":
             made.append(Places(name, a["place"], a["larger"], told))
         else:

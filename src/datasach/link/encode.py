@@ -136,6 +136,7 @@ class Feature:
     kind: str
     arrays: dict[str, Array]
     vocabularies: dict[str, Vocabulary] = field(default_factory=dict)
+    only_same: bool = False
 
     def part(self, name: str) -> Array:
         """A part as uint64, 0 where not known, for blocking."""

@@ -64,10 +64,14 @@ def read_records(
     Errors: UnlinkableRecords where a declared column is missing, or a key stands twice or not at all.
     """
     check_columns(files, document)
+    return encode_records(reader(files), document, successors)
+
+
+def reader(files: list[Path]) -> Callable[[str], pl.Series | None]:
+    """Gives a column of Parquet files by its name, None if they have none of that name."""
     scan = pl.scan_parquet(files)
-    return encode_records(
-        lambda name: scan.select(name).collect().to_series(), document, successors
-    )
+    have = set(scan.collect_schema().names())
+    return lambda name: scan.select(name).collect().to_series() if name in have else None
 
 
 def check_columns(files: list[Path], document: Matching) -> None:
@@ -77,7 +81,7 @@ def check_columns(files: list[Path], document: Matching) -> None:
         source
         for name, column in document.columns.items()
         for source in (column.column or name, column.year, column.place_of)
-        if source
+        if source and not column.optional
     }
     missing = sorted(wanted - set(have))
     if missing:
@@ -90,7 +94,7 @@ def encode_records(
     successors: pl.DataFrame | None = None,
     known: dict[str, dict[str, Vocabulary]] | None = None,
 ) -> Records:
-    """`read(column)` gives a column of the records as a Polars series; `successors`: see `encode_places`.
+    """`read(column)` gives a column of the records as a Polars series (None: they have none); `successors`: see `encode_places`.
 
     `known`: column → vocabularies to go on with; new words are added to them.
     """
@@ -134,6 +138,8 @@ def _encode(
 ) -> Feature:  # fmt: skip
     column = document.columns[name]
     series = read(column.column or name)
+    if series is None:
+        series = pl.Series(name, [None], pl.String).new_from_index(0, len(read(document.key)))
     skipped = document.skip_values.get(name, [])
     if column.kind == "person_name":
         return encode_names(series.cast(pl.String), skipped, known)
@@ -142,7 +148,9 @@ def _encode(
     if column.kind == "id":
         return encode_ids(series, skipped)
     if column.kind == "code":
-        return encode_codes(series, skipped, known["code"] if known else None)
+        feature = encode_codes(series, skipped, known["code"] if known else None)
+        feature.only_same = column.only_same
+        return feature
     if column.kind == "place":
         larger = read(column.place_of) if column.place_of else None
         return encode_places(series, larger, skipped, successors if column.merged else None, known)

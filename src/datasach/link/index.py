@@ -350,7 +350,9 @@ class Index:
                     ]
                 arrays[array] = part
             words = fresh.features[name].vocabularies if fresh is not None else {}
-            features[name] = Feature(told["kind"], arrays, words)
+            features[name] = Feature(
+                told["kind"], arrays, words, self.document.columns[name].only_same
+            )
         return Records(
             self.document, features, np.arange(len(rows)), np.zeros(len(rows), np.uint64)
         )

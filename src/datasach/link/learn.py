@@ -16,7 +16,7 @@ import numpy as np
 from datasach.link.block import keys_of, packed_keys, pairs_of_pass, row_bits
 from datasach.link.compare import Comparisons
 from datasach.link.encode import Array
-from datasach.link.weigh import STEP, Lookalike, Model, Scorer, kin_model, level_shares, smoothed
+from datasach.link.weigh import Lookalike, Model, Scorer, kin_model, level_shares, smoothed, steps
 from datasach.spec.matching import Lookalikes, Matching
 
 RANDOM_PAIRS = 400_000
@@ -96,7 +96,7 @@ def _learn_lookalike(
     scorer.model.learnt_on["lookalikes"][lookalikes.id] = [int(same.sum()), int(different.sum())]
     if different.sum() < 20:
         return None
-    step = (scorer.rarity_of_shared(lookalikes.same, left, levels) / STEP).astype(np.int64)
+    step = steps(scorer.rarity_of_shared(lookalikes.same, left, levels), rows)
     size = int(step.max(initial=0)) + 1
     one = np.bincount(step[same], minlength=size) + 1.0
     two = np.bincount(step[different], minlength=size) + different.sum() / (same | different).sum()

@@ -29,6 +29,8 @@ CHUNK = 1 << 18
 """Pairs at a time: what one step reads stays in the processor's cache."""
 FLOOR = 1e-5
 STEP = 4.0
+OFFSET = 6
+"""Steps below log2 of the number of records that are told apart."""
 
 
 @dataclass
@@ -39,7 +41,8 @@ class Lookalike:
     same: dict[str, list[str]]
     """Comparison → levels at which both must be."""
     odds: list[float]
-    """Bits of odds that two such records are one person, by the rarity of what they share, in steps of STEP bits."""
+    """Bits of odds that two such records are one person, by the rarity of what they share less log2 of the number
+    of records, in steps of STEP bits: what is rare in a province is not in a nation."""
     levels: dict[str, list[float]]
     """Other comparisons → probability of each level for two different people."""
 
@@ -101,6 +104,7 @@ class Scorer:
     def __init__(self, comparisons: Comparisons, model: Model, records: int) -> None:
         self.comparisons = comparisons
         self.model = model
+        self.records = records
         self.prior = model.prior_bits(records)
         self.kin_prior = model.kin_prior_bits()
         self._bits: list[Array] = []
@@ -176,7 +180,7 @@ class Scorer:
         lookalike, tables, odds = self._lookalikes[number]
         at = np.flatnonzero(self.are_alike(lookalike.same, levels))
         shared = self.rarity_of_shared(lookalike.same, left[at], [level[at] for level in levels])
-        total = odds[np.minimum((shared / STEP).astype(np.int64), len(odds) - 1)]
+        total = odds[steps(shared, self.records, len(odds))]
         for table, level in zip(tables, levels, strict=True):
             if table is not None:
                 total = total + table[level[at]]
@@ -232,6 +236,12 @@ class Scorer:
         return -doubt
 
 
+def steps(shared: Array, records: int, size: int | None = None) -> Array:
+    """Which step of `Lookalike.odds` a rarity falls into among so many records."""
+    step = ((shared - np.log2(max(records, 2))) / STEP + OFFSET).astype(np.int64)
+    return np.clip(step, 0, None if size is None else size - 1)
+
+
 def level_shares(scorer_levels: list[Array], sizes: list[int]) -> list[Array]:
     """Counts of levels 1… of each comparison (level 0, not known, is left out)."""
     return [
@@ -262,7 +272,7 @@ def kin_model(
             at = [n - 1 for n in each.same] if level == "same" else [each.levels.index(level)]
             shares[at] = probability * shares[at] / shares[at].sum()
             fixed[at] = True
-        if told:
+        if told and not fixed.all():
             rest = shares[~fixed].sum()
             shares[~fixed] *= (1 - shares[fixed].sum()) / rest
         made[each.name] = [float(share) for share in shares]

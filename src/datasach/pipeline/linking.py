@@ -14,6 +14,7 @@ from datasach.link.engine import (
     check_columns,
     link_records,
     read_records,
+    reader,
     successors_of_communes,
 )
 from datasach.link.index import Index
@@ -61,8 +62,7 @@ def _link_to_index(
 ) -> dict[str, Any]:
     check_columns(files, matching)
     index = Index.open(folder, matching)
-    scan = pl.scan_parquet(files)
-    delta = index.add(lambda column: scan.select(column).collect().to_series(), successors)
+    delta = index.add(reader(files), successors)
     out.mkdir(parents=True, exist_ok=True)
     keys = index.keys()
     changed = delta.changed

@@ -31,6 +31,10 @@ class Column(Declared):
     kind: Kind
     column: str | None = None
     """Name in the records; default: the name it is declared under."""
+    optional: bool = False
+    """Records that lack the column are read as not knowing it."""
+    only_same: bool = False
+    """kind code: only agreement says something (a hospital's own number differs in every hospital)."""
     year: str | None = None
     """kind date: the column that holds the birth year when the day is not known."""
     place_of: str | None = None

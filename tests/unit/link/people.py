@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
 from pathlib import Path
 
 import polars as pl
@@ -76,7 +77,12 @@ def population(seed: int, persons: int, most: int = 4) -> pl.DataFrame:
 
 
 def encode(frame: pl.DataFrame, matching: Matching | None = None) -> Records:
-    return encode_records(lambda column: frame[column], matching or document())
+    return encode_records(read(frame), matching or document())
+
+
+def read(frame: pl.DataFrame) -> Callable[[str], pl.Series | None]:
+    """Columns of a frame by name, None where it has none of that name."""
+    return lambda name: frame[name] if name in frame.columns else None
 
 
 def frame_of(*rows: dict[str, str | int | None]) -> pl.DataFrame:

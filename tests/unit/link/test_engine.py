@@ -16,7 +16,7 @@ from datasach.link.index import Index
 from datasach.link.partition import ALWAYS, NEVER, partition
 from datasach.link.weigh import Model
 from datasach.pipeline.linking import link_files
-from tests.unit.link.people import ROOT, document, encode, frame_of, partition_of, population
+from tests.unit.link.people import ROOT, document, encode, frame_of, partition_of, population, read
 
 PEOPLE = population(seed=1, persons=1500)
 
@@ -131,7 +131,7 @@ def test_yesterday_and_tonight_equal_everything_at_once(linked: Linked, tmp_path
     index = Index.build(tmp_path / "index", start, first["record_key"])
     moved = first[:40].with_columns(commune_code=pl.lit("26734"), phone=pl.lit("0912000000"))
     for night in (later[:300], pl.concat([later[300:], moved[:20]]), moved[20:]):
-        index.add(lambda column, night=night: night[column])
+        index.add(read(night))
         index = Index.open(tmp_path / "index", document())
     now = pl.concat([first[40:], moved, later])
     whole = link_records(encode(now), start.model, start.rare, prior_records=start.prior_records)

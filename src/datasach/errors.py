@@ -68,4 +68,5 @@ EXIT_CODES = {
     13: "records to be linked are not what their linkage document describes",
     20: "at least one database was withheld by the gate",
     30: "the warehouse is busy or damaged",
+    40: "a signature, an evidence file or the chain of nightly heads does not hold",
 }

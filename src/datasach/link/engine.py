@@ -271,7 +271,7 @@ def link_records(
     del left, right
     person = partition(
         records.rows, pairs.left, pairs.right, pairs.weight,
-        weigher(records, scorer, judged, strict), threshold(document, strict),
+        weigher(records, scorer, judged, strict), threshold(document, strict), loosest(document),
     )  # fmt: skip
     return Linked(records, model, rare, scorer, person, pairs, told, compared_pairs, prior_records)
 
@@ -281,11 +281,16 @@ def threshold(document: Matching, strict: bool) -> float:
     return document.certain if strict else document.join
 
 
+def loosest(document: Matching) -> float:
+    """Bits from which a pair can hold a loose component together, or goes to people."""
+    return min(document.possible, document.join, 0.0)
+
+
 def weigh_pairs(
     records: Records, scorer: Scorer, left: Array, right: Array, judged: Judged, strict: bool
 ) -> Pairs:
     """Weights of pairs, of which those are kept that could matter; judged pairs always are."""
-    keep = min(records.document.possible, 0.0)
+    keep = loosest(records.document)
     if len(judged.pairs):
         left = np.r_[left, (judged.pairs >> np.uint64(32)).astype(left.dtype)]
         right = np.r_[right, (judged.pairs & np.uint64(0xFFFFFFFF)).astype(right.dtype)]

@@ -40,6 +40,7 @@ from datasach.link.engine import (
     Linked,
     Records,
     encode_records,
+    loosest,
     threshold,
     weigh_pairs,
     weigher,
@@ -113,7 +114,7 @@ class Index:
         pl.DataFrame({"record_key": keys.cast(pl.String).gather(records.order)}).write_parquet(
             folder / "key.0.parquet"
         )
-        held = linked.pairs.weight >= 0
+        held = linked.pairs.weight >= loosest(linked.records.document)
         _write_edges(
             folder,
             linked.pairs.left[held],
@@ -249,8 +250,9 @@ class Index:
             w,
             weigher(some, scorer, judged, strict),
             threshold(self.document, strict),
+            loosest(self.document),
         )
-        held = w >= 0
+        held = w >= loosest(self.document)
         label = _first_rows(components(len(rows), a[held], b[held]))
         before = np.asarray(self._map("person.bin", np.int32))
         changed = self._write(

@@ -6,8 +6,10 @@ from typing import Any
 
 from datasach.extract.arrive import Batch, arrive, waiting
 from datasach.extract.extract import BatchResult, extract
+from datasach.extract.recheck import recheck
 from datasach.link.link import link
 from datasach.pipeline.corrections import apply_corrections
+from datasach.pipeline.head import check_head_key, keep_head
 from datasach.pipeline.step import Night, Progress, Step
 from datasach.publish.books import keep_books
 from datasach.publish.quarantine import keep_quarantine
@@ -63,11 +65,13 @@ def plan() -> list[Step]:
 
 
 def _arrive(night: Night, _: list[Any], progress: Progress) -> None:
+    check_head_key()
     new = arrive(
         night.project, night.layout, night.ledger, night.inbox, night.until,
         lambda n: progress(f"{n} files"),
     )  # fmt: skip
-    night.found["arrive"] = {"new_files": new}
+    again = recheck(night.project, night.layout, night.ledger, night.until)
+    night.found["arrive"] = {"new_files": new, "read_again": again}
 
 
 def _batches(night: Night) -> list[Batch]:
@@ -96,6 +100,9 @@ def _enter_results(night: Night, results: list[BatchResult], progress: Progress)
                 }  # fmt: skip
                 if one.code is not None:
                     ledger.move_file(one.file, "REJECTED", one.code, detail=one.detail, **facts)
+                if one.certificate is not None:
+                    ledger.add_signer(one.file, one.certificate)
+                if one.code is not None:
                     continue
                 ledger.move_file(one.file, "VERIFIED", one.signature, **facts)
                 ledger.move_file(one.file, "INGESTED")
@@ -209,6 +216,7 @@ def _publish(night: Night, _: list[Any], progress: Progress) -> None:
     keep_quarantine(night.warehouse, night.project)
     keep_results(night.warehouse, night.project)
     settle_states(night, done.withheld)
+    night.found["publish"]["head"] = keep_head(night)
 
 
 def settle_states(night: Night, withheld: tuple[str, ...]) -> None:

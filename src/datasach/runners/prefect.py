@@ -56,9 +56,10 @@ def nightly(project: str, inbox: str, out: str, night: str | None = None) -> dic
     """
     from datasach import settings
 
+    trust = settings.trust_folder()
     until = date.fromisoformat(night) if night else settings.yesterday()
     with opened(
-        load_project(Path(project).resolve()), Path(inbox), Path(out), until
+        load_project(Path(project).resolve(), trust), Path(inbox), Path(out), until
     ) as opened_night:
         for step in plan():
             execute(opened_night, step)

@@ -20,9 +20,12 @@ from datasach.spec.load import Declared, Document, Problems, build, read_yaml, s
 from datasach.spec.page import Page, Pages
 from datasach.spec.rule import Rule, RuleFile, RuleSpec, form_rules
 from datasach.spec.source import Source
+from datasach.spec.trust import Trust, load_trust
 
 DECLARATIONS = ("datasets", "rules", "reports")
 IDENTITY_TABLES = "identity"
+TRUST = "datasets/_trust"
+"""Not part of the fingerprint: revocation lists change daily, and rules do not with them."""
 DeclaredT = TypeVar("DeclaredT", bound=Declared)
 
 
@@ -51,6 +54,7 @@ class Project:
     linkage: Linkage
     survivorship: Survivorship
     pages: tuple[Page, ...]
+    trust: Trust
 
     @cached_property
     def tables(self) -> dict[str, Table]:
@@ -66,7 +70,10 @@ class Project:
         """SHA-256 over every declaration: two runs with equal fingerprints had equal rules and contracts."""
         digest = hashlib.sha256()
         for path in sorted(
-            p for d in DECLARATIONS for p in (self.root / d).rglob("*") if p.is_file()
+            p
+            for d in DECLARATIONS
+            for p in (self.root / d).rglob("*")
+            if p.is_file() and not p.is_relative_to(self.root / TRUST)
         ):
             digest.update(str(path.relative_to(self.root)).encode())
             digest.update(hashlib.sha256(path.read_bytes()).digest())
@@ -97,8 +104,8 @@ class Project:
         return None
 
 
-def load_project(root: Path) -> Project:
-    """Read and check everything declared under `root`.
+def load_project(root: Path, trust_folder: Path | None = None) -> Project:
+    """Read and check everything declared under `root`, with the trust folder it holds or another one.
 
     Raises SpecError with every problem found, each with file and line.
     """
@@ -107,14 +114,15 @@ def load_project(root: Path) -> Project:
         raise SpecError(f"{root} has no folder datasets/: not a datasach project")
     envelopes = _load_envelopes(root, problems)
     databases = _load_databases(root, envelopes, problems)
-    sources = _load_sources(root, databases, problems)
+    trust = load_trust(trust_folder or root / TRUST, problems)
+    sources = _load_sources(root, databases, trust, problems)
     rules = _load_rules(root, databases, problems)
     corrections = _load_corrections(root, databases, problems)
     linkage = _load_one(Linkage, root / "rules/linkage/strong.yaml", problems)
     survivorship = _load_one(Survivorship, root / "rules/survivorship/person.yaml", problems)
     pages = _load_one(Pages, root / "reports/pages.yaml", problems)
     problems.raise_if_any()
-    assert linkage and survivorship and pages
+    assert linkage and survivorship and pages and trust
     return Project(
         root=root,
         databases=databases,
@@ -125,6 +133,7 @@ def load_project(root: Path) -> Project:
         linkage=linkage,
         survivorship=survivorship,
         pages=tuple(pages.pages),
+        trust=trust,
     )
 
 
@@ -239,7 +248,7 @@ def _table(
 
 
 def _load_sources(
-    root: Path, databases: dict[str, Database], problems: Problems
+    root: Path, databases: dict[str, Database], trust: Trust | None, problems: Problems
 ) -> dict[str, Source]:
     tables = {table.id: table for d in databases.values() for table in d.tables.values()}
     sources: dict[str, Source] = {}
@@ -250,6 +259,7 @@ def _load_sources(
             continue
         if source.id != path.stem:
             problems.add(path, document.line(("id",)), f'id "{source.id}" is not its file\'s name')
+        _check_signature_policy(source, trust, path, document, problems)
         for table_id, mapping in source.tables.items():
             line = document.line(("tables", table_id))
             if table_id not in tables:
@@ -263,6 +273,17 @@ def _load_sources(
                     problems.add(path, where, f'field "{name}" is not in {table_id}{hint}')
         sources[source.id] = source
     return sources
+
+
+def _check_signature_policy(
+    source: Source, trust: Trust | None, path: Path, document: Document, problems: Problems
+) -> None:
+    """A policy that nothing could keep is a mistake, and a dangerous one."""
+    line = document.line(("signature",))
+    if source.signature != "off" and source.format != "bhyt_envelope":
+        problems.add(path, line, f"signature: only envelopes carry one; {source.format} does not")
+    if source.signature == "required" and trust is not None and trust.is_empty:
+        problems.add(path, line, f"signature: required, but {trust.folder} declares no root")
 
 
 def _load_rules(root: Path, databases: dict[str, Database], problems: Problems) -> list[Rule]:

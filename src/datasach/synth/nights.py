@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from . import damage, extracts, registers, truth
+from .authority import Authority
 from .facilities import Country, Facility
 from .mess import Mess, register
 from .packing import CHANNELS, Packer, Sign
@@ -47,13 +48,16 @@ def generate(
     damaged: float = 0.02,
     first: Day | None = None,
     sign: Sign | None = None,
+    trust: Path | None = None,
 ) -> Summary:
     """Write the nights of an invented country.
 
     `errors` multiplies every rate of `mess`; `damaged` is the share of facilities with a damaged
     file a night (at least four files, none if 0); `first` is the night on which the registers
     arrive, by default the earliest of `nights`; `sign(envelope, facility code)` returns the signed
-    envelope. Nights must not lie before `first`.
+    envelope. `trust` is a folder to be written: then envelopes are signed under invented authorities, by
+    which they can be judged, and `signatures.csv` of the truth says who signs how. Nights must not lie
+    before `first`.
     """
     start = first or min(nights)
     if min(nights) < start:
@@ -62,6 +66,11 @@ def generate(
     country = Country(
         reference=tables, seed=seed, facilities=facilities, persons=persons, provinces=provinces
     )
+    if trust is not None:
+        authority = Authority(seed, [f.code for f in country.facilities], start)
+        authority.write(trust)
+        sign = authority.sign
+        truth.write_signatures(truth_folder, authority.fates)
     rates = (mess or Mess()).scaled(errors)
     planner = Planner(country, visits_per_night, start.toordinal())
     run = _Run(

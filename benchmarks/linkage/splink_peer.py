@@ -194,7 +194,7 @@ def figures(con: duckdb.DuckDBPyConnection) -> dict[str, object]:
 PROFILES = {"vietnam": vietnam, "febrl": febrl, "figures": figures}
 
 
-def link(records: Path, profile: str, out: Path, model: Path | None) -> None:
+def link(records: Path, profile: str, out: Path, model: Path | None, threshold: float) -> None:
     clock = Clock()
     con = duckdb.connect()
     con.execute(f"CREATE TABLE records AS SELECT * FROM read_parquet('{records}')")
@@ -224,9 +224,9 @@ def link(records: Path, profile: str, out: Path, model: Path | None) -> None:
                 print("EM skipped:", str(problem).splitlines()[0])
         clock.mark("em")
         linker.misc.save_model_to_json(str(out / "model.json"), overwrite=True)
-    predicted = linker.inference.predict(threshold_match_probability=THRESHOLD)
+    predicted = linker.inference.predict(threshold_match_probability=threshold)
     clock.mark("predict")
-    clusters = linker.clustering.cluster_pairwise_predictions_at_threshold(predicted, THRESHOLD)
+    clusters = linker.clustering.cluster_pairwise_predictions_at_threshold(predicted, threshold)
     con.execute(
         f"COPY (SELECT unique_id AS record_key, cluster_id::VARCHAR AS person_id FROM {clusters.physical_name})"
         f" TO '{out}/persons.parquet'"
@@ -358,10 +358,11 @@ def main() -> None:
     parser.add_argument("--profile", choices=PROFILES, required=True)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--model", type=Path)
+    parser.add_argument("--threshold", type=float, default=THRESHOLD)
     given = parser.parse_args()
     logging.getLogger("splink").setLevel(logging.ERROR)
     given.out.mkdir(parents=True, exist_ok=True)
-    link(given.records, given.profile, given.out, given.model)
+    link(given.records, given.profile, given.out, given.model, given.threshold)
 
 
 if __name__ == "__main__":

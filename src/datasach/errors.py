@@ -58,6 +58,12 @@ class WarehouseDamaged(DatasachError):
     exit_code = 30
 
 
+class AccessRefused(DatasachError):
+    """The actor, the purpose, the territory or a consent does not allow it; the access log says so too."""
+
+    exit_code = 50
+
+
 EXIT_CODES = {
     0: "everything done, every database released",
     1: "our bug: an invariant is broken",
@@ -69,4 +75,7 @@ EXIT_CODES = {
     20: "at least one database was withheld by the gate",
     30: "the warehouse is busy or damaged",
     40: "a signature, an evidence file or the chain of nightly heads does not hold",
+    50: "refused: role, purpose, territory or consent does not allow it",
+    51: "identifiers were found outside their zone",
+    52: "this machine or its settings are not fit to run",
 }

@@ -80,6 +80,12 @@ def head_key() -> Path | None:
     return Path(named) if named else None
 
 
+def vault() -> Path | None:
+    """Folder of keys and actors (DATASACH_VAULT); None if nobody named one."""
+    named = os.environ.get("DATASACH_VAULT")
+    return Path(named) if named else None
+
+
 def now() -> datetime:
     """This instant in UTC. `DATASACH_NOW` (ISO) replaces it: replaying a night must not depend on today."""
     fixed = os.environ.get("DATASACH_NOW")

@@ -7,7 +7,9 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 ENGINE = ROOT / "src/datasach"
-ROOMS = {"extract", "standardise", "reconcile", "link", "validate", "publish", "report"}
+ROOMS = {
+    "extract", "standardise", "reconcile", "link", "validate", "publish", "report", "protect", "keep"
+}  # fmt: skip
 SHARED = {"spec", "vn", "store", "signing", "errors", "settings", "log", "__version__"}
 MAY_IMPORT = {
     **{room: SHARED | {room} for room in ROOMS},
@@ -17,7 +19,7 @@ MAY_IMPORT = {
     "signing": {"signing", "spec", "store", "errors", "settings", "__version__"},
     "synth": {"synth"},
     "pipeline": ROOMS | SHARED | {"pipeline", "synth", "runners"},
-    "runners": {"runners", "pipeline", "spec", "store", "errors", "settings", "__version__"},
+    "runners": {"runners", "pipeline", "spec", "store", "errors", "log", "settings", "__version__"},
 }
 ONLY_IN = {
     "signxml": {"signing/verify.py"},

@@ -31,8 +31,8 @@ from datasach.link.encode import (
     text_hash,
     verify_citizen_ids,
 )
-from datasach.link.learn import learn
-from datasach.link.partition import ALWAYS, NEVER, partition
+from datasach.link.learn import learn, relearn
+from datasach.link.partition import ALWAYS, NEVER, pairs_inside, partition
 from datasach.link.weigh import CHUNK, Model, Scorer
 from datasach.spec.matching import Matching
 
@@ -260,6 +260,7 @@ def link_records(
     """
     document = records.document
     rare = rare or rarities(records.features, document.compare, document.rarity)
+    refine = model is None and document.train.refine
     compared = comparisons(records.features, document.compare, rare)
     if model is None:
         model = learn(document, compared, records.part, records.rows)
@@ -271,8 +272,11 @@ def link_records(
     del left, right
     person = partition(
         records.rows, pairs.left, pairs.right, pairs.weight,
-        weigher(records, scorer, judged, strict), threshold(document, strict), loosest(document),
+        weigher(records, scorer, judged, strict), threshold(document, strict), document.loose,
     )  # fmt: skip
+    if refine:
+        model = relearn(model, scorer, *pairs_inside(person, document.train.sample))
+        return link_records(records, model, rare, judged, strict, prior_records)
     return Linked(records, model, rare, scorer, person, pairs, told, compared_pairs, prior_records)
 
 
@@ -282,8 +286,8 @@ def threshold(document: Matching, strict: bool) -> float:
 
 
 def loosest(document: Matching) -> float:
-    """Bits from which a pair can hold a loose component together, or goes to people."""
-    return min(document.possible, document.join, 0.0)
+    """Bits from which a pair is kept: it holds a loose component together, or goes to people."""
+    return min(document.possible, document.loose)
 
 
 def weigh_pairs(

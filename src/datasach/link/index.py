@@ -40,7 +40,6 @@ from datasach.link.engine import (
     Linked,
     Records,
     encode_records,
-    loosest,
     threshold,
     weigh_pairs,
     weigher,
@@ -114,7 +113,7 @@ class Index:
         pl.DataFrame({"record_key": keys.cast(pl.String).gather(records.order)}).write_parquet(
             folder / "key.0.parquet"
         )
-        held = linked.pairs.weight >= loosest(linked.records.document)
+        held = linked.pairs.weight >= linked.records.document.loose
         _write_edges(
             folder,
             linked.pairs.left[held],
@@ -250,9 +249,9 @@ class Index:
             w,
             weigher(some, scorer, judged, strict),
             threshold(self.document, strict),
-            loosest(self.document),
+            self.document.loose,
         )
-        held = w >= loosest(self.document)
+        held = w >= self.document.loose
         label = _first_rows(components(len(rows), a[held], b[held]))
         before = np.asarray(self._map("person.bin", np.int32))
         changed = self._write(

@@ -9,6 +9,7 @@ The only module of the engine that imports recordlinkage, and it does so late: i
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -70,6 +71,14 @@ def learn(document: Matching, comparisons: Comparisons, part: Any, rows: int) ->
     found = [_learn_lookalike(each, document, scorer, part, rows) for each in document.lookalikes]
     model.lookalikes = [each for each in found if each]
     return model
+
+
+def relearn(model: Model, scorer: Scorer, left: Array, right: Array) -> Model:
+    """The model with m learnt again on these pairs of one person's records each."""
+    levels = scorer.levels(left, right)
+    counts = level_shares(levels, [len(each.levels) for each in scorer.comparisons.each])
+    m = {name: smoothed(c, 1e-4) for name, c in zip(scorer.names, counts, strict=True)}
+    return replace(model, m=m, learnt_on={**model.learnt_on, "refined_on": len(left)})
 
 
 def _learn_lookalike(

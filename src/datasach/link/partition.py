@@ -128,3 +128,21 @@ def _agglomerate(members: Array, weigh: Callable[[Array, Array], Array], certain
         group[alive] = np.where(moved, x[:, None], group[alive])
     first[todo] = group
     return first
+
+
+def pairs_inside(person: Array, at_most: int) -> tuple[Array, Array]:
+    """Pairs of rows of one person, evenly chosen where there are more than `at_most`."""
+    order = np.argsort(person, kind="stable")
+    starts = np.flatnonzero(np.r_[True, np.diff(person[order]) != 0])
+    sizes = np.diff(np.r_[starts, len(order)])
+    lefts, rights = [np.zeros(0, np.int64)], [np.zeros(0, np.int64)]
+    for size in np.unique(sizes[sizes > 1]):
+        members = order[starts[sizes == size][:, None] + np.arange(size)]
+        i, j = np.triu_indices(size, 1)
+        lefts.append(members[:, i].ravel())
+        rights.append(members[:, j].ravel())
+    left, right = np.concatenate(lefts), np.concatenate(rights)
+    if len(left) > at_most:
+        some = np.linspace(0, len(left) - 1, at_most).astype(np.int64)
+        left, right = left[some], right[some]
+    return np.minimum(left, right), np.maximum(left, right)

@@ -21,6 +21,7 @@ from datasach.publish.stage import PERSONS, Staged
 from datasach.spec.project import Project
 from datasach.store.landing import sha256_of
 from datasach.store.layout import Layout, fsync_file, fsync_folder, move_pointer
+from datasach.store.manifest import seal_of, text_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +124,8 @@ def _write(
                 fsync_file(target)
         fsync_folder(folder)
     path = side / "manifest.json"
-    path.write_text(json.dumps(manifest, indent=1, ensure_ascii=False, sort_keys=True), "utf-8")
+    manifest["seal"] = seal_of(manifest)
+    path.write_text(text_of(manifest), "utf-8")
     fsync_file(path)
     fsync_folder(side)
     side.replace(layout.published / manifest["snapshot"])

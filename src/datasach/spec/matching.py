@@ -106,6 +106,9 @@ class Train(Declared):
     """Pairs that agree on one of these are nearly all one person: the other fields' m is learnt on them."""
     sample: int = 200_000
     """Pairs of an anchor that are looked at."""
+    refine: bool = False
+    """Learn m once more on all pairs inside the persons found: where errors repeat, what an anchor proves is
+    cleaner than people are."""
 
 
 class Matching(Declared):
@@ -127,6 +130,8 @@ class Matching(Declared):
     train: Train
     order: list[str] = []
     """Parts by which records are laid side by side in memory; changes speed, never the answer."""
+    loose: float = 0.0
+    """Weight from which a pair holds a loose component together; inside it all pairs are weighed."""
     join: float = 0.0
     """Mean weight in bits from which records are put together (0: as likely one person as two)."""
     certain: float = 4.0
@@ -162,6 +167,6 @@ class Matching(Declared):
                 raise ValueError(
                     f'conflict {conflict.rule} needs a column of kind id, not "{conflict.column}"'
                 )
-        if not self.join <= self.certain or not self.possible <= self.join:
+        if not self.possible <= self.join <= self.certain:
             raise ValueError("possible ≤ join ≤ certain is needed")
         return self

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from datasach.spec.access import Actors, Purposes, Retention, Roles, Sensitive
 from datasach.spec.contract import ContractSpec
 from datasach.spec.correction import CorrectionFile
 from datasach.spec.linkage import Linkage, Survivorship
@@ -14,6 +15,11 @@ from datasach.spec.rule import RuleFile
 from datasach.spec.source import Source
 
 SCHEMAS: dict[str, type[Declared]] = {
+    "access_actors": Actors,
+    "access_purposes": Purposes,
+    "access_retention": Retention,
+    "access_roles": Roles,
+    "access_sensitive": Sensitive,
     "contract": ContractSpec,
     "corrections": CorrectionFile,
     "linkage": Linkage,

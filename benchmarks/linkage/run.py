@@ -20,7 +20,6 @@ import os
 import platform
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
@@ -71,22 +70,36 @@ def sets(given: argparse.Namespace) -> Iterator[tuple[str, Path, Path]]:
                 yield name, data, prepared
 
 
+LAUNCH = """
+import json, os, subprocess, sys, time
+start = time.monotonic()
+process = subprocess.Popen(sys.argv[2:])
+_, status, used = os.wait4(process.pid, 0)
+seconds = used.ru_utime + used.ru_stime
+with open(sys.argv[1], "w") as out:
+    json.dump({"cpu_s": seconds, "rss_mb": used.ru_maxrss / 1024, "wall_s": time.monotonic() - start}, out)
+sys.exit(os.waitstatus_to_exitcode(status))
+"""
+"""Starts the tool from a small process: a process counts the peak of the one it was forked from as its own."""
+
+
 def measured(command: list[str], log: Path) -> dict[str, float]:
     """CPU seconds, peak megabytes and wall seconds of a process and its children."""
-    log.parent.mkdir(parents=True, exist_ok=True)
+    told = log.with_name("used.json")
     environment = {**os.environ, "PYTHONPATH": str(ROOT / "src")}
-    start = time.monotonic()
+    launch = [sys.executable, "-c", LAUNCH, str(told), *command]
     with log.open("w") as out:
-        process = subprocess.Popen(
-            command, stdout=out, stderr=subprocess.STDOUT, cwd=ROOT, env=environment
+        done = subprocess.run(
+            launch, stdout=out, stderr=subprocess.STDOUT, cwd=ROOT, env=environment
         )
-        _, status, used = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
-        raise SystemExit(f"{' '.join(command)}\nfailed with {process.returncode}: see {log}")
+    if done.returncode:
+        raise SystemExit(f"{' '.join(command)}\nfailed with {done.returncode}: see {log}")
+    used = json.loads(told.read_text("utf-8"))
     return {
-        "cpu_s": round(used.ru_utime + used.ru_stime, 2), "rss_mb": round(used.ru_maxrss / 1024), "wall_s": round(time.monotonic() - start, 1),
-    }  # fmt: skip
+        "cpu_s": round(used["cpu_s"], 2),
+        "rss_mb": round(used["rss_mb"]),
+        "wall_s": round(used["wall_s"], 1),
+    }
 
 
 def link(
@@ -130,8 +143,22 @@ def link(
 def figures(result: Evaluation) -> dict[str, Any]:
     return {
         **of(result.all), "exact_precision": result.exact_precision, "exact_recall": result.exact_recall, "largest": result.largest,
-        "p999_size": result.p999_size, "strata": {name: of(agreement) for name, agreement in result.strata.items()},
+        "p999_size": result.p999_size, "strata": {
+            name: {k: round(v, 6) if isinstance(v, float) else v for k, v in of(agreement).items() if k in IN_STRATA}
+            for name, agreement in result.strata.items()
+        },
     }  # fmt: skip
+
+
+IN_STRATA = (
+    "records",
+    "precision",
+    "recall",
+    "f1",
+    "over_merged",
+    "over_merged_per_10_000",
+    "under_merged",
+)
 
 
 def of(agreement: Agreement) -> dict[str, Any]:
@@ -166,6 +193,12 @@ def table(rows: list[dict[str, Any]]) -> str:
     return "\n".join(lines)
 
 
+def as_json(about: dict[str, Any], rows: list[dict[str, Any]]) -> str:
+    """One run a line, so that a difference can be read."""
+    lines = ",\n".join(json.dumps(row) for row in rows)
+    return f'{{"about": {json.dumps(about)},\n"runs": [\n{lines}\n]}}'
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument(
@@ -189,7 +222,7 @@ def main() -> None:
         "machine": platform.processor() or platform.machine(),
         "cpus": os.cpu_count(),
         "python": platform.python_version(),
-        "arguments": " ".join(sys.argv[1:]),
+        **{name: getattr(given, name) for name in ("sets", "records", "seeds", "tools", "repeat")},
     }
     for name, data, prepared in sets(given):
         for _ in range(given.repeat):
@@ -199,7 +232,7 @@ def main() -> None:
                 for row in new:
                     print(table([row]).splitlines()[-1], flush=True)
                 (given.results / f"{given.name}.json").write_text(
-                    json.dumps({"about": about, "runs": rows}, indent=1) + "\n", "utf-8"
+                    as_json(about, rows) + "\n", "utf-8"
                 )
                 (given.results / f"{given.name}.md").write_text(table(rows) + "\n", "utf-8")
 

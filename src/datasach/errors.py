@@ -52,6 +52,12 @@ class WarehouseDamaged(DatasachError):
     exit_code = 30
 
 
+class MachineTrouble(DatasachError):
+    """A disk is full, failing or read-only. Nothing half was published; the same command goes on later."""
+
+    exit_code = 31
+
+
 EXIT_CODES = {
     0: "everything done, every database released",
     1: "our bug: an invariant is broken",
@@ -60,5 +66,8 @@ EXIT_CODES = {
     11: "nothing in the inbox could be read",
     12: "a table about to be published breaks its contract",
     20: "at least one database was withheld by the gate",
+    21: "complete, but a source that was due is missing, late or unreadable",
+    22: "most of the night could not be read: nothing was released, readers keep the last release",
     30: "the warehouse is busy or damaged",
+    31: "the disk is full or failing; the same command goes on where it stopped",
 }

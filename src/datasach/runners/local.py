@@ -9,7 +9,7 @@ import multiprocessing
 import secrets
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import date
 from functools import partial
@@ -20,8 +20,9 @@ from datasach import __version__, settings
 from datasach.pipeline.plan import plan
 from datasach.pipeline.step import Night, Step
 from datasach.spec.project import Project
-from datasach.store.layout import Layout, only_run
+from datasach.store.layout import Layout, only_run, sweep
 from datasach.store.ledger import Ledger
+from datasach.store.trouble import told
 from datasach.store.warehouse import Warehouse
 
 POOL_FROM_BYTES = 32 * 2**20
@@ -56,7 +57,8 @@ def run_night(
 ) -> Outcome:
     """Bring the warehouse `out` up to the night `until`.
 
-    Raises WarehouseBusy if another run holds it; SpecError if the inbox is not there.
+    Raises WarehouseBusy if another run holds it; SpecError if the inbox is not there; MachineTrouble if a
+    disk is full or failing. Whatever stops it, the same call later goes on where it stopped.
     """
     with opened(project, inbox, out, until) as night:
         for step in plan():
@@ -69,25 +71,25 @@ def run_night(
 @contextmanager
 def opened(project: Project, inbox: Path, out: Path, until: date) -> Iterator[Night]:
     """A night ready to be worked on, holding the warehouse; entered in the ledger from start to end."""
-    layout = Layout(out.resolve())
-    with only_run(layout):
+    with told():
+        layout = Layout(out.resolve())
+    with told(), only_run(layout):
         run = settings.now().strftime("%Y%m%dT%H%M%S") + "-" + secrets.token_hex(3)
-        ledger = Ledger(layout.ledger, run)
-        warehouse = Warehouse(layout, settings.resources())
-        ledger.begin_run(until.isoformat(), project.fingerprint, __version__)
-        outcome = "failed"
-        night = Night(
-            project=project, layout=layout, ledger=ledger, resources=settings.resources(),
-            inbox=inbox, until=until, run=run, warehouse=warehouse,
-        )  # fmt: skip
-        try:
-            yield night
-            outcome = "withheld" if night.carried["release"].withheld else "published"
-        finally:
-            done = night.carried.get("release")
-            ledger.end_run(done.snapshot if done else None, outcome)
-            warehouse.close()
-            ledger.close()
+        with closing(Ledger(layout.ledger, run)) as ledger:
+            sweep(layout, ledger.batches(), ledger.batches("raw"))
+            with closing(Warehouse(layout, settings.resources())) as warehouse:
+                ledger.begin_run(until.isoformat(), project.fingerprint, __version__)
+                outcome = "failed"
+                night = Night(
+                    project=project, layout=layout, ledger=ledger, resources=settings.resources(),
+                    inbox=inbox, until=until, run=run, warehouse=warehouse,
+                )  # fmt: skip
+                try:
+                    yield night
+                    outcome = "withheld" if night.carried["release"].withheld else "published"
+                finally:
+                    done = night.carried.get("release")
+                    ledger.end_run(done.snapshot if done else None, outcome)
 
 
 def run_shards(night: Night, step: Step, watch: Watcher = lambda *_: None) -> list[Any]:
@@ -100,6 +102,8 @@ def run_shards(night: Night, step: Step, watch: Watcher = lambda *_: None) -> li
         results = []
         for number, shard in enumerate(shards, 1):
             results.append(step.work(night.project, night.layout, shard))
+            if step.enter is not None:
+                step.enter(night, results[-1])
             watch(step.name, f"{number}/{len(shards)}")
         return results
     # Not fork: the libraries' thread pools do not survive it.
@@ -113,6 +117,8 @@ def run_shards(night: Night, step: Step, watch: Watcher = lambda *_: None) -> li
         found: dict[int, Any] = {}
         for future in as_completed(waiting):
             found[waiting[future]] = future.result()
+            if step.enter is not None:
+                step.enter(night, future.result())
             watch(step.name, f"{len(found)}/{len(shards)}")
     return [found[index] for index in range(len(shards))]
 

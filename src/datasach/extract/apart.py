@@ -19,7 +19,9 @@ import multiprocessing
 import os
 import resource
 import signal
+import sys
 import time
+import types
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
@@ -154,9 +156,12 @@ class Readers:
         self._started += 1
         errors = self.layout.state / f".reader-{os.getpid()}-{id(self):x}-{self._started}.err"
         process = context.Process(
-            target=_serve, args=(theirs, self.project, self.layout, self.limits, errors), daemon=True
+            target=_serve,
+            args=(theirs, self.project, self.layout, self.limits, errors),
+            daemon=True,
         )
-        process.start()
+        with _no_main():
+            process.start()
         theirs.close()
         return _Reader(process, ours, errors)
 
@@ -198,6 +203,17 @@ class Readers:
         ]
 
 
+@contextlib.contextmanager
+def _no_main() -> Iterator[None]:
+    """A new process would run the caller's script again to have its names; it needs none of them."""
+    main = sys.modules["__main__"]
+    sys.modules["__main__"] = types.ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = main
+
+
 def _heard(reader: _Reader) -> tuple[Any, ...] | None:
     """What a process says; None if it is dead."""
     try:
@@ -225,7 +241,7 @@ def _seconds(plain: float, limits: ReadLimits, shard: Any, at: int) -> float:
     """Allowance for the file a process is at; for the whole shard before the first and after the last."""
     inside = 0 <= at < len(shard)
     size = shard.size_of(at) if inside else sum(map(shard.size_of, range(len(shard))))
-    return plain + limits.per_mb_s * size / MIB
+    return float(plain + limits.per_mb_s * size / MIB)
 
 
 # -- in the reading process ------------------------------------------------------------------------

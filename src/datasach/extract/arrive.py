@@ -215,9 +215,7 @@ def _enter(project: Project, ledger: Ledger, arrival: _Arrival) -> int:
     return 1
 
 
-def _open(
-    project: Project, ledger: Ledger, number: int, offer: Offer, contents: Contents
-) -> None:
+def _open(project: Project, ledger: Ledger, number: int, offer: Offer, contents: Contents) -> None:
     """Enter the contents of a file: itself, or each member of the archive it is. If this sender has sent
     all of them before in the same channel, the file is a duplicate, whatever it is called now."""
     first: int | None = None
@@ -295,8 +293,14 @@ def waiting(project: Project, layout: Layout, ledger: Ledger) -> list[Batch]:
             kind = "plain"
         group.append(
             FileRef(
-                row["file"], row["sha256"], layout.landed(row["offer_sha"]), kind, row["member"],
-                row["sender"], this[0], row["size"],
+                row["file"],
+                row["sha256"],
+                layout.landed(row["offer_sha"]),
+                kind,
+                row["member"],
+                row["sender"],
+                this[0],
+                row["size"],
             )  # fmt: skip
         )
         weight += int(row["size"])

@@ -87,9 +87,7 @@ class BatchResult:
     tables: list[str]
 
 
-def extract(
-    project: Project, layout: Layout, batch: Batch, at: At = lambda _: None
-) -> BatchResult:
+def extract(project: Project, layout: Layout, batch: Batch, at: At = lambda _: None) -> BatchResult:
     """Read every file of a batch; `at` is told which file comes next.
 
     Writes  state/raw/<table>/<batch>.arrow, state/units/units/<batch>.parquet,

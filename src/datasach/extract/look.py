@@ -107,9 +107,7 @@ def _members(
         yield member, hashlib.sha256(data).hexdigest(), len(data), source.id if source else None
 
 
-def _by_name_or_head(
-    project: Project, path: str, member: str | None, head: bytes
-) -> Source | None:
+def _by_name_or_head(project: Project, path: str, member: str | None, head: bytes) -> Source | None:
     """A name is believed unless the content is plainly of another kind."""
     named = recognise.by_name(project, path, member)
     looks = recognise.looks_like(head)

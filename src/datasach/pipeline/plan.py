@@ -9,10 +9,12 @@ from datasach.extract.arrive import Batch, arrive, waiting
 from datasach.extract.extract import BatchResult, extract, refused
 from datasach.link.link import link
 from datasach.pipeline.corrections import apply_corrections
+from datasach.pipeline.coverage import cover, is_mostly_poison
+from datasach.pipeline.repeats import name_repeats
 from datasach.pipeline.step import Night, Progress, Step
 from datasach.publish.books import keep_books
 from datasach.publish.quarantine import keep_quarantine
-from datasach.publish.release import release
+from datasach.publish.release import release, stand_still
 from datasach.publish.results import keep_results
 from datasach.publish.stage import stage
 from datasach.reconcile.channels import compare_channels
@@ -27,6 +29,8 @@ from datasach.store.warehouse import open_standard
 from datasach.validate.gate import judge
 from datasach.validate.scores import score
 from datasach.validate.validate import validate
+
+MOSTLY_POISON = "most of the night could not be read"
 
 
 def plan() -> list[Step]:
@@ -77,7 +81,13 @@ def _extract(night: Night, _: list[Any], progress: Progress) -> None:
             found["rows"] += rows
             found["rejected"] += rejected
             progress(f"{found['batches']}/{len(batches)}")
-        night.found["extract"] = found | {"deaths": readers.deaths, "peak_mb": round(readers.peak_mb)}
+        night.found["extract"] = found | {
+            "deaths": readers.deaths,
+            "peak_mb": round(readers.peak_mb),
+        }
+    coverage = cover(night)
+    night.found["coverage"] = coverage.told()
+    night.carried["mostly_poison"] = is_mostly_poison(night, coverage)
 
 
 def _enter_batch(night: Night, batch: Batch, result: BatchResult) -> tuple[int, int]:
@@ -193,6 +203,8 @@ def _gate(night: Night, _: list[Any], progress: Progress) -> None:
         night.warehouse, night.project, night.layout, night.carried["staged"].tables,
         night.carried["not_run"], night.until,
     )  # fmt: skip
+    if night.carried["mostly_poison"]:
+        verdicts.withheld |= dict.fromkeys(night.project.databases, MOSTLY_POISON)
     night.carried["verdicts"] = verdicts
     night.found["gate"] = {
         "checks": verdicts.checks, "failed": verdicts.failed, "withheld": sorted(verdicts.withheld)
@@ -201,13 +213,14 @@ def _gate(night: Night, _: list[Any], progress: Progress) -> None:
 
 def _publish(night: Night, _: list[Any], progress: Progress) -> None:
     verdicts = night.carried["verdicts"]
-    done = release(
-        night.layout,
-        night.project,
-        night.carried["staged"],
-        night.until.isoformat(),
-        verdicts.withheld,
-    )
+    tonight = night.until.isoformat()
+    if night.carried["mostly_poison"]:
+        done = stand_still(night.layout, verdicts.withheld)
+    else:
+        done = release(
+            night.layout, night.project, night.carried["staged"], tonight, verdicts.withheld,
+            night.found["coverage"]["late"],
+        )  # fmt: skip
     night.carried["release"] = done
     night.found["publish"] = {"snapshot": done.snapshot, "is_new": done.is_new}
     keep_quarantine(night.warehouse, night.project)
@@ -237,6 +250,7 @@ def settle_states(night: Night, withheld: tuple[str, ...]) -> None:
         for state, files in states.items():
             night.ledger.move_files(files, state)
         _settle_offers(night)
+        name_repeats(night)
 
 
 def _settle_offers(night: Night) -> None:

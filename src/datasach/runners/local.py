@@ -5,6 +5,7 @@ Default of the command line and of every test. Needs no server.
 
 from __future__ import annotations
 
+import json
 import multiprocessing
 import secrets
 from collections.abc import Callable, Iterator
@@ -45,11 +46,18 @@ class Outcome:
     nothing_readable: bool = False
     """Files arrived, and every one of them was refused."""
 
+    mostly_poison: bool = False
+    """The circuit breaker opened: nothing was released."""
+
     @property
     def exit_code(self) -> int:
+        if self.mostly_poison:
+            return 22
         if self.withheld:
             return 20
-        return 11 if self.nothing_readable else 0
+        if self.nothing_readable:
+            return 11
+        return 21 if self.found["coverage"]["gaps"] else 0
 
 
 def run_night(
@@ -78,6 +86,8 @@ def opened(project: Project, inbox: Path, out: Path, until: date) -> Iterator[Ni
         with closing(Ledger(layout.ledger, run)) as ledger:
             sweep(layout, ledger.batches(), ledger.batches("raw"))
             with closing(Warehouse(layout, settings.resources())) as warehouse:
+                # What comes late for an older night revises the newest: readers never go back in time.
+                until = max(until, date.fromisoformat(ledger.newest_night() or until.isoformat()))
                 ledger.begin_run(until.isoformat(), project.fingerprint, __version__)
                 outcome = "failed"
                 night = Night(
@@ -126,7 +136,7 @@ def run_shards(night: Night, step: Step, watch: Watcher = lambda *_: None) -> li
 def outcome_of(night: Night) -> Outcome:
     release = night.carried["release"]
     offered = night.ledger.rows("SELECT state FROM offers WHERE run = ?", (night.run,))
-    return Outcome(
+    outcome = Outcome(
         run=night.run,
         snapshot=release.snapshot,
         is_new=release.is_new,
@@ -134,4 +144,20 @@ def outcome_of(night: Night) -> Outcome:
         report=Path(night.found["report"]["site"]),
         found=night.found,
         nothing_readable=bool(offered) and all(row["state"] == "REJECTED" for row in offered),
+        mostly_poison=night.carried["mostly_poison"],
+    )
+    _write_down(night, outcome)
+    return outcome
+
+
+def _write_down(night: Night, outcome: Outcome) -> None:
+    """`runs/<run>.json`: what the run came to, in counts, for whoever looks after the machine."""
+    told = {
+        "run": night.run, "night": night.until.isoformat(), "snapshot": outcome.snapshot,
+        "is_new": outcome.is_new, "withheld": outcome.withheld, "exit_code": outcome.exit_code,
+        "engine": __version__, "declarations_sha256": night.project.fingerprint, "found": night.found,
+    }  # fmt: skip
+    path = night.layout.root / "runs" / f"{night.run}.json"
+    path.write_text(
+        json.dumps(told, ensure_ascii=False, indent=1, sort_keys=True, default=str), "utf-8"
     )

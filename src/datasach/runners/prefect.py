@@ -71,6 +71,8 @@ def nightly(project: str, inbox: str, out: str, night: str | None = None) -> dic
         key="datasach-night", markdown=f"```\n{text}\n```", description=outcome.snapshot
     )
     print(text)
+    if outcome.mostly_poison:
+        raise RuntimeError("most of the night could not be read: nothing was released")
     if outcome.withheld:
         raise RuntimeError(f"withheld by the gate: {', '.join(outcome.withheld)}")
     return {"snapshot": outcome.snapshot, "is_new": outcome.is_new, "report": str(outcome.report)}

@@ -17,6 +17,7 @@ from datasach.spec.contract import ContractSpec, Database, Field, Table, TableSp
 from datasach.spec.correction import Correction, CorrectionFile
 from datasach.spec.linkage import Linkage, Survivorship
 from datasach.spec.load import Declared, Document, Problems, build, read_yaml, suggestion
+from datasach.spec.night import NightSpec
 from datasach.spec.page import Page, Pages
 from datasach.spec.rule import Rule, RuleFile, RuleSpec, form_rules
 from datasach.spec.source import Source
@@ -51,6 +52,7 @@ class Project:
     linkage: Linkage
     survivorship: Survivorship
     pages: tuple[Page, ...]
+    night: NightSpec = NightSpec()
 
     @cached_property
     def tables(self) -> dict[str, Table]:
@@ -113,6 +115,7 @@ def load_project(root: Path) -> Project:
     linkage = _load_one(Linkage, root / "rules/linkage/person.yaml", problems)
     survivorship = _load_one(Survivorship, root / "rules/survivorship/person.yaml", problems)
     pages = _load_one(Pages, root / "reports/pages.yaml", problems)
+    night = _load_night(root, problems)
     problems.raise_if_any()
     assert linkage and survivorship and pages
     return Project(
@@ -125,7 +128,13 @@ def load_project(root: Path) -> Project:
         linkage=linkage,
         survivorship=survivorship,
         pages=tuple(pages.pages),
+        night=night,
     )
+
+
+def _load_night(root: Path, problems: Problems) -> NightSpec:
+    path = root / "datasets/_night.yaml"
+    return (_load_one(NightSpec, path, problems) if path.is_file() else None) or NightSpec()
 
 
 def _load_one(model: type[DeclaredT], path: Path, problems: Problems) -> DeclaredT | None:

@@ -8,6 +8,7 @@ switches one on, in this process and in those it starts:
     eio:ledger.commit:2        OSError "input/output error"
     delay:landing.rename:1     half a second of sleep
     trace:*:0:FILE             write the name of every point passed into FILE, one a line
+    kill:reader.settle:1:FILE  strike once over all processes: the first to make FILE is the one
 
 Points in reading processes are named `reader.…`: killing one of those costs that process, not the run.
 """
@@ -29,7 +30,7 @@ class _Armed:
     def __init__(self, said: str) -> None:
         mode, name, turn, *rest = said.split(":", 3)
         self.mode, self.name, self.turn = mode, name, int(turn)
-        self.trace = Path(rest[0]) if rest else None
+        self.file = Path(rest[0]) if rest else None
         self.passed = 0
 
     def hit(self, name: str) -> None:
@@ -38,11 +39,20 @@ class _Armed:
         if self.name == "*" and name.startswith("reader."):
             return
         self.passed += 1
-        if self.trace is not None:
-            with self.trace.open("a", encoding="ascii") as handle:
+        if self.mode == "trace" and self.file is not None:
+            with self.file.open("a", encoding="ascii") as handle:
                 handle.write(f"{name}\n")
-        elif self.passed == self.turn:
+        elif self.passed == self.turn and self._is_the_one():
             self._strike(name)
+
+    def _is_the_one(self) -> bool:
+        if self.file is None:
+            return True
+        try:
+            self.file.touch(exist_ok=False)
+        except FileExistsError:
+            return False
+        return True
 
     def _strike(self, name: str) -> None:
         if self.mode == "kill":

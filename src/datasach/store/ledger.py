@@ -131,10 +131,16 @@ class Ledger:
         """Fingerprint of the declarations of the last run that came to its end; None before the first."""
         found = self.rows(
             "SELECT fingerprint FROM runs WHERE outcome IN ('published', 'withheld') AND run <> ?"
-            " ORDER BY run DESC LIMIT 1",
+            " ORDER BY rowid DESC LIMIT 1",
             (self.run,),
         )
         return str(found[0][0]) if found else None
+
+    def newest_night(self) -> str | None:
+        """The newest night that was run to its end; None before the first."""
+        return str(found) if (found := self.rows(
+            "SELECT max(night) FROM runs WHERE outcome IN ('published', 'withheld')"
+        )[0][0]) else None  # fmt: skip
 
     # -- arrival -------------------------------------------------------------------------------
 

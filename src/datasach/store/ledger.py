@@ -137,10 +137,12 @@ class Ledger:
         return str(found[0][0]) if found else None
 
     def newest_night(self) -> str | None:
-        """The newest night that was run to its end; None before the first."""
-        return str(found) if (found := self.rows(
-            "SELECT max(night) FROM runs WHERE outcome IN ('published', 'withheld')"
-        )[0][0]) else None  # fmt: skip
+        """The newest night of which anything has arrived, or that was run to its end; None before the first."""
+        (row,) = self.rows(
+            "SELECT max(night) FROM (SELECT night FROM offers UNION ALL"
+            " SELECT night FROM runs WHERE outcome IN ('published', 'withheld'))"
+        )
+        return str(row[0]) if row[0] else None
 
     # -- arrival -------------------------------------------------------------------------------
 

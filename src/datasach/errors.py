@@ -66,7 +66,7 @@ EXIT_CODES = {
     11: "nothing in the inbox could be read",
     12: "a table about to be published breaks its contract",
     20: "at least one database was withheld by the gate",
-    21: "complete, but a source that was due is missing, late or unreadable",
+    21: "complete, but a source that was due has not come or could not be read",
     22: "most of the night could not be read: nothing was released, readers keep the last release",
     30: "the warehouse is busy or damaged",
     31: "the disk is full or failing; the same command goes on where it stopped",

@@ -21,6 +21,7 @@ import threading
 import time
 from collections import Counter
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -117,7 +118,9 @@ def state_of(out: Path) -> dict[str, Any]:
         "pages": sorted(str(p.relative_to(out)) for p in (out / "receipts").rglob("*.html")),
         "held": sorted(str(p.relative_to(out)) for p in (out / "quarantine").rglob("*.parquet")),
         "unfinished": [
-            str(p.relative_to(out)) for p in out.rglob("*") if p.name.endswith((".part", ".new", ".old"))
+            str(p.relative_to(out))
+            for p in out.rglob("*")
+            if p.name.endswith((".part", ".new", ".old"))
         ],
     }
 
@@ -125,10 +128,15 @@ def state_of(out: Path) -> dict[str, Any]:
 def offered(inbox: Path, out: Path) -> list[str]:
     """Files of the inbox that the ledger does not hold exactly once, seen from the inbox."""
     ledger = Ledger(out / "state/ledger.sqlite", "harness")
-    entered = Counter((r["night"], r["path"]) for r in ledger.rows("SELECT night, path FROM offers"))
+    entered = Counter(
+        (r["night"], r["path"]) for r in ledger.rows("SELECT night, path FROM offers")
+    )
     ledger.close()
     there = {
-        (path.relative_to(inbox).parts[0], str(path.relative_to(inbox / path.relative_to(inbox).parts[0])))
+        (
+            path.relative_to(inbox).parts[0],
+            str(path.relative_to(inbox / path.relative_to(inbox).parts[0])),
+        )
         for path in inbox.rglob("*")
         if path.is_file()
     }
@@ -154,11 +162,17 @@ class Harness:
         self.seconds = time.monotonic() - began
         self.truth = state_of(clean)
         assert self.truth["snapshot"] == NIGHTS[1].isoformat() and not self.truth["unfinished"]
-        trace = folder / "trace"
-        self.night(self.nursery, self._copy("traced"), 1, f"trace:*:0:{trace}")
-        self.points = trace.read_text("ascii").splitlines()
 
-    def night(self, nursery: Nursery, out: Path, turn: int, fault: str | None = None, **more: Any) -> int:
+    @cached_property
+    def points(self) -> list[str]:
+        """Every fault point the second night passes, in order."""
+        trace = self.folder / "trace"
+        self.night(self.nursery, self._copy("traced"), 1, f"trace:*:0:{trace}")
+        return trace.read_text("ascii").splitlines()
+
+    def night(
+        self, nursery: Nursery, out: Path, turn: int, fault: str | None = None, **more: Any
+    ) -> int:
         args = [str(self.project), str(self.inbox), str(out), NIGHTS[turn].isoformat()]
         return nursery.run(args, fault, **more)
 
@@ -197,7 +211,9 @@ class Harness:
                     broken.too_late += after is not None and status == 0
                     told_of = [f"{mode} {fault or after}: {one}" for one in wrong]
                     broken.wrong += told_of
-                    print(*told_of, sep="\n", end="\n" if told_of else "", file=sys.stderr, flush=True)
+                    print(
+                        *told_of, sep="\n", end="\n" if told_of else "", file=sys.stderr, flush=True
+                    )
                 done.append(out)
                 # Kept for a while: the reader may still be looking at the one before.
                 for old in done[:-2]:
@@ -280,7 +296,9 @@ def main() -> None:
             print(f"{mode:21} {count} nights")
         print(f"came too late         {broken.too_late} of the random kills")
         print(f"wrong afterwards      {len(broken.wrong)}")
-        print(f"reads meanwhile       {broken.reads}, {len(broken.wrong_reads)} not of a whole snapshot")
+        print(
+            f"reads meanwhile       {broken.reads}, {len(broken.wrong_reads)} not of a whole snapshot"
+        )
         print(f"took                  {time.monotonic() - began:.0f} s")
         for one in (*broken.wrong, *broken.wrong_reads):
             print("  ", one)

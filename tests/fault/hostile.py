@@ -53,7 +53,11 @@ def _envelopes(fine: str) -> Iterator[Hostile]:
     ):  # fmt: skip
         if code is not None:
             yield f"DPDL_{name}.xml", text.encode(), (code,)
-    yield "DPDL_latin.xml", fine.encode().replace(b"CHUKYDONVI", b"CHUK\xddDONVI"), ("XML_ENCODING", "XML_SYNTAX")
+    yield (
+        "DPDL_latin.xml",
+        fine.encode().replace(b"CHUKYDONVI", b"CHUK\xddDONVI"),
+        ("XML_ENCODING", "XML_SYNTAX"),
+    )
 
 
 def _zip(fill: Callable[[zipfile.ZipFile], None]) -> bytes:
@@ -92,7 +96,11 @@ def _archives(fine: str) -> Iterator[Hostile]:
     yield "DPDL_cut.zip", good[: len(good) - 30], ("ARC_CORRUPT",)
     yield "DPDL_lies.zip", bytes(lying), ("ARC_CORRUPT",)
     yield "DPDL_nothing.zip", _zip(lambda a: None), ("ARC_EMPTY",)
-    yield "DPDL_many.zip", _zip(lambda a: [a.writestr(f"{n}.xml", b"") for n in range(5_001)] and None), ("ARC_MEMBERS",)
+    yield (
+        "DPDL_many.zip",
+        _zip(lambda a: [a.writestr(f"{n}.xml", b"") for n in range(5_001)] and None),
+        ("ARC_MEMBERS",),
+    )
     yield "DPDL_bomb.xml.gz", gzip.compress(b"\0" * 300 * MIB, 9), ("ARC_BOMB",)
     yield "DPDL_cut.xml.gz", gzip.compress(inner)[:-9], ("ARC_CORRUPT",)
     yield "DPDL_nested.xml.gz", gzip.compress(gzip.compress(inner)), ("ARC_NESTED",)
@@ -113,17 +121,35 @@ def _tables(facility: str) -> Iterator[Hostile]:
     head, row = ",".join(COLUMNS), ",".join(_row(facility))
     plain = f"{head}\n{row}\n".encode()
     yield "TIEMCHUNG_nul.csv", plain.replace(b"BCG", b"B\0G"), ("TEXT_NUL",)
-    yield "TIEMCHUNG_wide.csv", ",".join(f"c{n}" for n in range(1_000_000)).encode() + b"\n1\n", ("READ_TOO_WIDE", "CSV_HEADER")
+    yield (
+        "TIEMCHUNG_wide.csv",
+        ",".join(f"c{n}" for n in range(1_000_000)).encode() + b"\n1\n",
+        ("READ_TOO_WIDE", "CSV_HEADER"),
+    )
     yield "TIEMCHUNG_sep.csv", b"sep=,\n" + plain, ("CSV_HEADER",)
     yield "TIEMCHUNG_long.csv", b"x" * (64 * MIB), ("CSV_HEADER",)
     yield "TIEMCHUNG_columns.csv", b"a,b,c\n1,2,3\n", ("COLUMNS_MISSING",)
     yield "DONTHUOC_cut.json", b'[{"ma_don_thuoc": "1", "ma_cskcb"', ("JSON_SYNTAX",)
-    yield "DONTHUOC_deep.json", b'[{"a":' + b"[" * 200_000 + b"]" * 200_000 + b"}]", ("JSON_SYNTAX", "COLUMNS_MISSING", "READ_CRASHED")
-    yield "DONTHUOC_wide.json", ("[{" + ",".join(f'"c{n}":1' for n in range(20_000)) + "}]").encode(), ("READ_TOO_WIDE",)
+    yield (
+        "DONTHUOC_deep.json",
+        b'[{"a":' + b"[" * 200_000 + b"]" * 200_000 + b"}]",
+        ("JSON_SYNTAX", "COLUMNS_MISSING", "READ_CRASHED"),
+    )
+    yield (
+        "DONTHUOC_wide.json",
+        ("[{" + ",".join(f'"c{n}":1' for n in range(20_000)) + "}]").encode(),
+        ("READ_TOO_WIDE",),
+    )
     yield "TIEMCHUNG_bomb.csv", _workbook(sheet=b"<row/>" * (50 * MIB)), ("ARC_BOMB",)
-    yield "TIEMCHUNG_far.csv", _workbook(cell="XFD1048576"), ("READ_TOO_LARGE", "READ_CRASHED", "READ_TOO_WIDE")
+    yield (
+        "TIEMCHUNG_far.csv",
+        _workbook(cell="XFD1048576"),
+        ("READ_TOO_LARGE", "READ_CRASHED", "READ_TOO_WIDE"),
+    )
     yield "TIEMCHUNG_cut.csv", _workbook()[:-100], ("ARC_CORRUPT", "XLSX_SYNTAX")
-    table = pa.table({name: [value] * 500 for name, value in zip(COLUMNS, _row(facility), strict=True)})
+    table = pa.table(
+        {name: [value] * 500 for name, value in zip(COLUMNS, _row(facility), strict=True)}
+    )
     whole = _parquet(table)
     yield "TIEMCHUNG_half.csv", whole[: len(whole) // 2], ("PARQUET_SYNTAX",)
     footer = bytearray(whole)
@@ -147,16 +173,30 @@ def _workbook(sheet: bytes | None = None, cell: str = "B2") -> bytes:
     """A workbook by hand: a library would not write what these hold."""
     space = 'xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"'
     cells = f'<row r="1"><c r="A1" t="inlineStr"><is><t>a</t></is></c></row><row r="{cell.lstrip("ABCDEFGHIJKLMNOPQRSTUVWXYZ")}"><c r="{cell}" t="inlineStr"><is><t>b</t></is></c></row>'
-    data = f"<worksheet {space}><sheetData>".encode() + (sheet or cells.encode()) + b"</sheetData></worksheet>"
+    data = (
+        f"<worksheet {space}><sheetData>".encode()
+        + (sheet or cells.encode())
+        + b"</sheetData></worksheet>"
+    )
     types = "http://schemas.openxmlformats.org"
 
     def fill(archive: zipfile.ZipFile) -> None:
-        archive.writestr("[Content_Types].xml", f'<Types xmlns="{types}/package/2006/content-types"><Default Extension="xml" ContentType="application/xml"/><Default Extension="rels" ContentType="application/vnd.openxmlformats-package.relationships+xml"/></Types>')
-        archive.writestr("_rels/.rels", f'<Relationships xmlns="{types}/package/2006/relationships"><Relationship Id="r1" Type="{types}/officeDocument/2006/relationships/officeDocument" Target="xl/workbook.xml"/></Relationships>')
-        archive.writestr("xl/workbook.xml", f'<workbook {space} xmlns:r="{types}/officeDocument/2006/relationships"><sheets><sheet name="S" sheetId="1" r:id="r1"/></sheets></workbook>')
-        archive.writestr("xl/_rels/workbook.xml.rels", f'<Relationships xmlns="{types}/package/2006/relationships"><Relationship Id="r1" Type="{types}/officeDocument/2006/relationships/worksheet" Target="worksheets/sheet1.xml"/></Relationships>')
+        archive.writestr(
+            "[Content_Types].xml",
+            f'<Types xmlns="{types}/package/2006/content-types"><Default Extension="xml" ContentType="application/xml"/><Default Extension="rels" ContentType="application/vnd.openxmlformats-package.relationships+xml"/></Types>',
+        )
+        archive.writestr(
+            "_rels/.rels",
+            f'<Relationships xmlns="{types}/package/2006/relationships"><Relationship Id="r1" Type="{types}/officeDocument/2006/relationships/officeDocument" Target="xl/workbook.xml"/></Relationships>',
+        )
+        archive.writestr(
+            "xl/workbook.xml",
+            f'<workbook {space} xmlns:r="{types}/officeDocument/2006/relationships"><sheets><sheet name="S" sheetId="1" r:id="r1"/></sheets></workbook>',
+        )
+        archive.writestr(
+            "xl/_rels/workbook.xml.rels",
+            f'<Relationships xmlns="{types}/package/2006/relationships"><Relationship Id="r1" Type="{types}/officeDocument/2006/relationships/worksheet" Target="worksheets/sheet1.xml"/></Relationships>',
+        )
         archive.writestr("xl/worksheets/sheet1.xml", data)
 
     return _zip(fill)
-
-

@@ -30,9 +30,7 @@ def small_project(folder: Path) -> Path:
             shutil.rmtree(path)
     shutil.rmtree(root / "datasets/_sources")
     (root / "datasets/_sources").mkdir()
-    shutil.copy(
-        ROOT / "datasets/_sources/coordination_envelopes.yaml", root / "datasets/_sources"
-    )
+    shutil.copy(ROOT / "datasets/_sources/coordination_envelopes.yaml", root / "datasets/_sources")
     for path in (*(root / "rules").glob("*.yaml"), *(root / "rules/shared").glob("*.yaml")):
         path.unlink()
     # The rules of form that contracts bring are enough to hold a row; one page is enough to be half written.
@@ -48,14 +46,20 @@ def fill(inbox: Path, nights: tuple[date, ...] = NIGHTS, visits: int = 2) -> Non
             folder = inbox / night.isoformat() / facility
             folder.mkdir(parents=True)
             units = [
-                simple_visit(MA_LK=f"{facility}{turn}{n}", MA_CSKCB=facility, NGAY_RA="202603020900")
+                simple_visit(
+                    MA_LK=f"{facility}{turn}{n}", MA_CSKCB=facility, NGAY_RA="202603020900"
+                )
                 for n in range(visits)
             ]
             text = envelope(units, facility=facility, made_on=night.strftime("%Y%m%d"))
             (folder / f"DPDL_{turn}.xml").write_text(text, "utf-8")
             (folder / f"DPDL_copy_{turn}.xml").write_text(text, "utf-8")
             if turn:
-                old = [simple_visit(MA_LK=f"{facility}00", MA_CSKCB=facility, MA_BENH_CHINH="G43.9")]
+                old = [
+                    simple_visit(MA_LK=f"{facility}00", MA_CSKCB=facility, MA_BENH_CHINH="G43.9")
+                ]
                 again = envelope(old, facility=facility, made_on=night.strftime("%Y%m%d"))
                 (folder / "DPDL_sua.xml").write_text(again, "utf-8")
-        (inbox / night.isoformat() / FACILITIES[0] / "DPDL_hong.xml").write_text(text[:-60], "utf-8")
+        (inbox / night.isoformat() / FACILITIES[0] / "DPDL_hong.xml").write_text(
+            text[:-60], "utf-8"
+        )

@@ -127,9 +127,7 @@ def test_a_process_that_dies_costs_the_file_it_was_at(
     assert found == {f"{n:04d}": code if n == 2 else None for n in range(5)}
 
 
-def test_a_death_between_files_is_narrowed_down_by_halves(
-    project: Project, tmp_path: Path
-) -> None:
+def test_a_death_between_files_is_narrowed_down_by_halves(project: Project, tmp_path: Path) -> None:
     found: dict[str, Any] = {}
     with readers(project, tmp_path) as opened:
         for _, result in opened.read(dies_at_the_end, [batch("", "", "", "late", "", "")], refused):

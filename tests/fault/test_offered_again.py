@@ -9,12 +9,12 @@ from datetime import date
 from pathlib import Path
 
 import duckdb
+import pytest
 
 from datasach.runners.local import run_night
 from datasach.spec.project import Project
 from datasach.store.ledger import Ledger
 from tests.envelopes import envelope, simple_visit
-
 
 NIGHTS = (date(2026, 3, 2), date(2026, 3, 3), date(2026, 3, 4))
 
@@ -50,13 +50,16 @@ def rows(out: Path) -> list[tuple[object, ...]]:
     ).fetchall()
 
 
-def test_three_offers_of_the_same_files_are_one(project: Project, tmp_path: Path) -> None:
+@pytest.mark.parametrize("files", [30, pytest.param(500, marks=pytest.mark.long)])
+def test_three_offers_of_the_same_files_are_one(
+    small: Project, nods: None, tmp_path: Path, files: int
+) -> None:
     inbox, out = tmp_path / "inbox", tmp_path / "out"
     first = {}
     for turn, night in enumerate(NIGHTS):
         folder = inbox / night.isoformat() / "79001"
         folder.mkdir(parents=True)
-        for number in range(FILES):
+        for number in range(files):
             name, data = f"DPDL_{number}.xml", content(number).encode()
             if turn:
                 # A second disguise in the third night: what was renamed is now re-encoded, and so on.
@@ -64,14 +67,14 @@ def test_three_offers_of_the_same_files_are_one(project: Project, tmp_path: Path
             else:
                 first[f"79001/{name}"] = number
             (folder / name).write_bytes(data)
-        run_night(project, inbox, out, night)
-        assert rows(out) == [(FILES, FILES, NIGHTS[0], NIGHTS[0])], "no new row, no other copy"
+        run_night(small, inbox, out, night)
+        assert rows(out) == [(files, files, NIGHTS[0], NIGHTS[0])], "no new row, no other copy"
     ledger = Ledger(out / "state/ledger.sqlite", "test")
     offers = ledger.rows("SELECT offer, night, path, state, duplicate_of FROM offers")
     ledger.close()
     brought = {row["offer"]: row["path"] for row in offers if row["night"] == "2026-03-02"}
     again = [row for row in offers if row["night"] != "2026-03-02"]
-    assert len(brought) == FILES and len(again) == 2 * FILES
+    assert len(brought) == files and len(again) == 2 * files
     assert {row["state"] for row in again} == {"DUPLICATE"}
     for row in again:
         assert brought[row["duplicate_of"]] == f"79001/DPDL_{number_of(row['path'])}.xml"
@@ -80,7 +83,7 @@ def test_three_offers_of_the_same_files_are_one(project: Project, tmp_path: Path
         for night in NIGHTS[1:]
         for path in (out / "receipts" / night.isoformat() / "79001").glob("*.json")
     ]
-    assert len(receipts) == 2 * FILES
+    assert len(receipts) == 2 * files
     assert all(one["duplicate_of"]["night"] == "2026-03-02" for one in receipts)
 
 

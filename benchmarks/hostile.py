@@ -103,7 +103,7 @@ def measured(inbox: Path, out: Path, whole: bool) -> dict[str, float]:
             os.wait()
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    return {**found, "cpu": cpu, "any_mb": after.ru_maxrss / 1024}
+    return {**found, "cpu": cpu}
 
 
 def main() -> None:
@@ -139,7 +139,7 @@ def main() -> None:
     )
     for name, one in (("clean", clean), ("mixed", mixed)):
         print(
-            f"{name:8}{one['read']:8}{len(one['codes']):9}{one['cpu']:8.1f}{one['wall']:8.1f}{one['own_mb']:8.0f}{one['any_mb']:10.0f}{one['deaths']:8}"
+            f"{name:8}{one['read']:8}{len(one['codes']):9}{one['cpu']:8.1f}{one['wall']:8.1f}{one['own_mb']:8.0f}{one['reader_mb']:10.0f}{one['deaths']:8}"
         )
     print(
         f"ratio   CPU {mixed['cpu'] / clean['cpu']:.2f}, wall {mixed['wall'] / clean['wall']:.2f}"

@@ -5,10 +5,10 @@ Keys, rules and counts, never a value of a person.
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
 from datasach.spec.project import Project
+from datasach.store.layout import put_folder
 from datasach.store.warehouse import Warehouse, sql_name
 
 TABLES = (
@@ -45,12 +45,7 @@ def keep_results(warehouse: Warehouse, project: Project) -> Path:
     warehouse.write_parquet(_row_fates(project), side / "row_fates.parquet")
     warehouse.write_parquet(CHANGE_COUNTS, side / "change_counts.parquet")
     home = warehouse.layout.state / "results"
-    old = warehouse.layout.state / ".results.old"
-    shutil.rmtree(old, ignore_errors=True)
-    if home.exists():
-        home.replace(old)
-    side.replace(home)
-    shutil.rmtree(old, ignore_errors=True)
+    put_folder(side, home)
     return home
 
 

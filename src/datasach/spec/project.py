@@ -20,6 +20,7 @@ from datasach.spec.judgement import DeclaredJudgement, load_judgements
 from datasach.spec.linkage import Linkage, Survivorship
 from datasach.spec.load import Declared, Document, Problems, build, read_yaml, suggestion
 from datasach.spec.matching import Matching
+from datasach.spec.night import NightSpec
 from datasach.spec.page import Page, Pages
 from datasach.spec.rule import Rule, RuleFile, RuleSpec, form_rules
 from datasach.spec.source import Source
@@ -62,6 +63,7 @@ class Project:
     encounter: EncounterLinkage
     review: ReviewPolicy
     judgements: tuple[DeclaredJudgement, ...] = ()
+    night: NightSpec = NightSpec()
 
     @cached_property
     def tables(self) -> dict[str, Table]:
@@ -133,6 +135,7 @@ def load_project(root: Path, trust_folder: Path | None = None) -> Project:
     review = _load_one(ReviewPolicy, root / "rules/linkage/review.yaml", problems)
     tables = {table.id for d in databases.values() for table in d.tables.values()}
     judgements = load_judgements(root, tables, problems)
+    night = _load_night(root, problems)
     problems.raise_if_any()
     assert linkage and matching and survivorship and pages and trust and encounter and review
     return Project(
@@ -150,7 +153,13 @@ def load_project(root: Path, trust_folder: Path | None = None) -> Project:
         review=review,
         judgements=judgements,
         trust=trust,
+        night=night,
     )
+
+
+def _load_night(root: Path, problems: Problems) -> NightSpec:
+    path = root / "datasets/_night.yaml"
+    return (_load_one(NightSpec, path, problems) if path.is_file() else None) or NightSpec()
 
 
 def _load_one(model: type[DeclaredT], path: Path, problems: Problems) -> DeclaredT | None:

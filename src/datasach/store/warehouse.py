@@ -17,6 +17,7 @@ import polars as pl
 from datasach.settings import Resources
 from datasach.spec.contract import Table
 from datasach.spec.project import Project
+from datasach.store import faults
 from datasach.store.layout import Layout
 from datasach.store.ledger import Ledger
 
@@ -147,6 +148,7 @@ class Warehouse:
     def write_parquet(self, sql: str, path: Path) -> int:
         """Write a query's rows, in its order, to one file; returns how many there were."""
         path.parent.mkdir(parents=True, exist_ok=True)
+        faults.point("parquet.write")
         target = str(path).replace("'", "''")
         done = self.con.execute(
             f"COPY ({sql}) TO '{target}' (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE 122880)"

@@ -4,6 +4,7 @@ state/history/scores/<night>.parquet    night, database, facility, pillar, numer
 state/history/volumes/<night>.parquet   night, unit, files, read, accepted, quarantined, rejected, superseded,
                                         duplicate: all that the unit had sent by then, as it then stood
 state/history/metrics/<night>.parquet   night, table_id, rule, facility, tested, failed: over all current records
+state/history/failures/<night>.parquet  night, facility, rule, tables, tested, failed: metrics over all tables, where any failed
 state/history/rules/<night>.parquet     night, rule, tested, failed, facilities: metrics summed, so that a nation's are read fast
 state/history/arrivals/<night>.parquet  night, table_id, facility, rows: what came about the facility in that night
 """
@@ -93,6 +94,13 @@ def keep(night: Night, country: Country) -> None:
         night, "metrics", tonight,
         "SELECT table_id, rule, facility, sum(tested) AS tested, sum(failed) AS failed FROM checks.metrics"
         " WHERE tested > 0 AND facility IS NOT NULL GROUP BY ALL ORDER BY ALL",
+    )  # fmt: skip
+    keep_query(
+        night, "failures", tonight,
+        "SELECT facility, rule, list(table_id ORDER BY failed DESC, table_id) FILTER (failed > 0) AS tables,"
+        " sum(tested)::BIGINT AS tested, sum(failed)::BIGINT AS failed FROM (SELECT table_id, rule, facility,"
+        " sum(tested) AS tested, sum(failed) AS failed FROM checks.metrics WHERE tested > 0 AND facility IS NOT NULL"
+        " GROUP BY ALL) GROUP BY facility, rule HAVING sum(failed) > 0 ORDER BY facility, rule",
     )  # fmt: skip
     keep_query(
         night, "rules", tonight,

@@ -17,7 +17,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from datasach.report import cells, charts, numbers
+from datasach.report import cells, charts, downloads, numbers
 from datasach.report.cells import spans
 from datasach.report.counts import FATE_TITLES, FATES
 from datasach.report.places import folder_of
@@ -96,10 +96,14 @@ class Renderer:
             channels=CHANNELS, identity_parts=IDENTITY_PARTS, num=cells.num, count_cells=cells.count_cells, figure=cells.figure, severity=cells.severity,
             score_cells=cells.score_cells, records=cells.records_cell, chip=cells.chip,
             tones=words.verdicts.words, words=words,
-            few=self._few, task_states=STATE_TITLES, version=version, declarations=declarations,
+            offered=downloads.offered, facility_books=True, few=self._few, task_states=STATE_TITLES, version=version, declarations=declarations,
             fingerprint=self.fingerprint, style=Markup(self._style), script=Markup(self._script),
             csp=self._policy(self._style), rule_path=rule_path,
         )  # fmt: skip
+
+    def tell(self, **facts: Any) -> None:
+        """Give every page of one site a fact of that night."""
+        self._environment.globals.update(facts)
 
     def page(self, template: str, more_style: str = "", **context: Any) -> str:
         """`more_style` is put behind the style sheet, for this page alone."""

@@ -60,7 +60,9 @@ RULES = [
 
 
 def text_of(path: Path) -> str:
-    """Everything a file says; a workbook is looked into."""
+    """Everything a file says; a workbook or a Parquet file is looked into."""
+    if path.suffix == ".parquet":
+        return pl.read_parquet(path).write_csv()
     if path.suffix != ".xlsx":
         return path.read_bytes().decode("utf-8-sig")
     with zipfile.ZipFile(path) as book:

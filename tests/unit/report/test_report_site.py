@@ -204,13 +204,13 @@ def test_nothing_of_a_person_reaches_the_site(site: Path, night: HandmadeNight) 
 def test_record_codes_stand_in_receipts_only(site: Path) -> None:
     for path in site.rglob("*"):
         if path.is_file():
-            assert not re.search(r"LK\d{3}", path.read_text("utf-8-sig")), path
+            assert not re.search(r"LK\d{3}", text_of(path)), path
 
 
 def test_file_names_stand_in_receipts_only(site: Path) -> None:
     for path in site.rglob("*"):
         if path.is_file():
-            assert "good.xml" not in path.read_text("utf-8-sig"), path
+            assert "good.xml" not in text_of(path), path
 
 
 def test_the_same_night_gives_the_same_bytes(site: Path, night: HandmadeNight) -> None:
@@ -314,7 +314,7 @@ def test_a_site_that_cannot_be_finished_leaves_the_one_before(
     night: HandmadeNight, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write_report(night, lambda _: None)
-    monkeypatch.setattr("datasach.report.tables.write_tables", lambda *_: 1 / 0)
+    monkeypatch.setattr("datasach.report.download_rows.write_downloads", lambda *_: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         write_report(night, lambda _: None)
     assert (night.layout.root / "reports/latest").readlink() == Path(SECOND)

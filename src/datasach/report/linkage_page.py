@@ -15,6 +15,7 @@ from datasach.report.book import Book, Context
 from datasach.report.counts import Share
 from datasach.report.disclosure import merge_small
 from datasach.report.places import folder_of
+from datasach.spec.matching import Matching
 from datasach.store.warehouse import sql_name
 
 BUCKETS = ((1, 1, "1"), (2, 2, "2"), (3, 5, "3–5"), (6, 10, "6–10"), (11, 10**9, "11+"))
@@ -44,7 +45,7 @@ def linkage(book: Book, _: str) -> Context:
     size = len(BUCKETS)
     labels = [label for _, _, label in BUCKETS]
     small = book.words.verdicts.small_cell
-    model = book.night.project.linkage
+    matching = book.night.project.matching
     reuse = _reuse(book)
     return {
         "found": {name: counted.get(name, 0) for name in LINK_COUNTS},
@@ -53,9 +54,9 @@ def linkage(book: Book, _: str) -> Context:
         "known_by": merge_small(KNOWN_BY, row[-4:-1], small),
         "persons": row[-1],
         "unresolved": row[-2],
-        "keys": model.strong_keys,
-        "possible": model.possible,
-        "thresholds": _thresholds(model),
+        "keys": book.night.project.linkage.strong_keys,
+        "possible": matching.possible,
+        "thresholds": _thresholds(matching),
         "weights": _rows(book, "weight_histogram", "bin_bits, count", "bin_bits"),
         "passes": _rows(book, "passes", '"pass", pairs, gain', "gain DESC"),
         "cluster_sizes": _sizes(book, small),
@@ -65,13 +66,12 @@ def linkage(book: Book, _: str) -> Context:
     }
 
 
-def _thresholds(model: Any) -> list[tuple[float, str]]:
+def _thresholds(matching: Matching) -> list[tuple[float, str]]:
     """Weights from which something happens to a pair, in bits, as rules/linkage/person.yaml declares them."""
-    names = (("possible", "xem xét · review"), ("certain", "gộp · merge"), ("match", "gộp · merge"))
     return [
-        (float(value), said)
-        for name, said in names
-        if (value := getattr(model, name, None)) is not None
+        (matching.possible, "xem xét · review"),
+        (matching.join, "nối · join"),
+        (matching.certain, "chắc chắn · certain"),
     ]
 
 

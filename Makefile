@@ -32,7 +32,7 @@ test-long: $(VENV)/dev  ## Run the long forms: every fault point, every hostile 
 
 flow: $(VENV)/run  ## Run the demo's last night as a Prefect flow with its embedded server
 	test -d demo/inbox || $(BIN)/datasach demo --out demo
-	$(BIN)/datasach flow --inbox demo/inbox --night 2026-03-04 --out demo/flow-warehouse
+	DATASACH_TRUST=demo/trust $(BIN)/datasach flow --inbox demo/inbox --night 2026-03-04 --out demo/flow-warehouse
 
 check: $(VENV)/dev  ## Format, lint, types, spelling, declarations
 	$(BIN)/ruff format --check src tests flows benchmarks
@@ -41,8 +41,9 @@ check: $(VENV)/dev  ## Format, lint, types, spelling, declarations
 	$(BIN)/codespell src tests flows docs README.md CONTRIBUTING.md CHANGELOG.md
 	$(BIN)/datasach check
 
-bench: $(VENV)/dev  ## Measure: envelopes to typed tables
+bench: $(VENV)/dev  ## Measure: envelopes to typed tables, and signatures
 	$(BIN)/python benchmarks/ingest.py
+	$(BIN)/python benchmarks/signing.py
 
 lock:  ## Renew the locks on purpose (needs uv); look at the demo's figures before and after
 	cd requirements && uv pip compile run.in --python-version 3.11 --generate-hashes --no-header --no-emit-index-url -o run.txt

@@ -28,6 +28,12 @@ class UnreadableExtract(DatasachError):
         self.detail = detail
 
 
+class UnlinkableRecords(DatasachError):
+    """The records handed to `link` are not what the linkage document describes."""
+
+    exit_code = 13
+
+
 class ContractBroken(DatasachError):
     """What we are about to publish is not what the contract promises."""
 
@@ -58,6 +64,12 @@ class MachineTrouble(DatasachError):
     exit_code = 31
 
 
+class AccessRefused(DatasachError):
+    """The actor, the purpose, the territory or a consent does not allow it; the access log says so too."""
+
+    exit_code = 50
+
+
 EXIT_CODES = {
     0: "everything done, every database released",
     1: "our bug: an invariant is broken",
@@ -65,9 +77,14 @@ EXIT_CODES = {
     10: "a declaration of the project is wrong",
     11: "nothing in the inbox could be read",
     12: "a table about to be published breaks its contract",
+    13: "records to be linked are not what their linkage document describes",
     20: "at least one database was withheld by the gate",
     21: "complete, but a source that was due has not come or could not be read",
     22: "most of the night could not be read: nothing was released, readers keep the last release",
     30: "the warehouse is busy or damaged",
     31: "the disk is full or failing; the same command goes on where it stopped",
+    40: "a signature, an evidence file or the chain of nightly heads does not hold",
+    50: "refused: role, purpose, territory or consent does not allow it",
+    51: "identifiers were found outside their zone",
+    52: "this machine or its settings are not fit to run",
 }

@@ -97,6 +97,25 @@ def secret(name: str | None) -> str | None:
     return os.environ.get(name) if name else None
 
 
+def trust_folder() -> Path | None:
+    """The trust folder DATASACH_TRUST names; None for the project's own. Two people keep it, and its
+    revocation lists are renewed daily: it may lie elsewhere than the rules."""
+    named = os.environ.get("DATASACH_TRUST")
+    return Path(named) if named else None
+
+
+def head_key() -> Path | None:
+    """File of the Ed25519 key that signs nightly heads, as DATASACH_HEAD_KEY names it; None: unsigned."""
+    named = os.environ.get("DATASACH_HEAD_KEY")
+    return Path(named) if named else None
+
+
+def vault() -> Path | None:
+    """Folder of keys and actors (DATASACH_VAULT); None if nobody named one."""
+    named = os.environ.get("DATASACH_VAULT")
+    return Path(named) if named else None
+
+
 def now() -> datetime:
     """This instant in UTC. `DATASACH_NOW` (ISO) replaces it: replaying a night must not depend on today."""
     fixed = os.environ.get("DATASACH_NOW")

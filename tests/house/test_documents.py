@@ -8,6 +8,7 @@ import pytest
 
 from datasach.cli import main
 from datasach.errors import EXIT_CODES
+from datasach.report.words import load_words
 from datasach.spec.project import Project
 from datasach.spec.schema import SCHEMAS, schema_text
 from tests.conftest import ROOT
@@ -42,3 +43,11 @@ def test_every_decision_has_context_decision_and_price() -> None:
     for path in sorted((ROOT / "docs/decisions").glob("*.md")):
         text = path.read_text("utf-8")
         assert all(f"**{word}.**" in text for word in ("Context", "Decision", "Price")), path.name
+
+
+def test_operators_are_told_of_every_code_of_signatures() -> None:
+    text = (ROOT / "docs/signatures.md").read_text("utf-8")
+    codes = load_words(ROOT).codes
+    assert [
+        c for c, word in codes.items() if word.level == "signature" and f"`{c}`" not in text
+    ] == []

@@ -7,22 +7,26 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 ENGINE = ROOT / "src/datasach"
-ROOMS = {"extract", "standardise", "reconcile", "link", "validate", "publish", "report"}
-SHARED = {"spec", "vn", "store", "errors", "settings", "log", "__version__"}
+ROOMS = {
+    "extract", "standardise", "reconcile", "link", "validate", "publish", "report", "protect", "keep"
+}  # fmt: skip
+SHARED = {"spec", "vn", "store", "signing", "errors", "settings", "log", "__version__"}
 MAY_IMPORT = {
     **{room: SHARED | {room} for room in ROOMS},
     "vn": {"vn"},
     "spec": {"spec", "errors"},
     "store": {"store", "spec", "errors", "settings"},
+    "signing": {"signing", "spec", "store", "errors", "settings", "__version__"},
     "synth": {"synth"},
     "pipeline": ROOMS | SHARED | {"pipeline", "synth", "runners"},
-    "runners": {"runners", "pipeline", "spec", "store", "errors", "settings", "__version__"},
+    "runners": {"runners", "pipeline", "spec", "store", "errors", "log", "settings", "__version__"},
 }
 ONLY_IN = {
+    "signxml": {"signing/verify.py"},
     "prefect": {"runners/prefect.py"},
     "great_expectations": {"validate/gx.py"},
-    "recordlinkage": {"link/estimate.py"},
-    "pandas": {"link/estimate.py", "validate/gx.py"},
+    "recordlinkage": {"link/learn.py"},
+    "pandas": {"validate/gx.py"},
 }
 
 

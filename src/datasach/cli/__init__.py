@@ -12,10 +12,11 @@ import click
 from datasach import __version__
 from datasach.cli import answers, keeping, nights, persons, privacy, signing
 from datasach.errors import DatasachError
+from datasach.log import masked_traceback
 
 
 class _Verbs(click.Group):
-    """Errors of ours become one message and their exit code; everything else is a bug and shows itself."""
+    """Errors of ours become one message and their exit code; everything else is a bug and shows itself, masked."""
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
@@ -23,6 +24,12 @@ class _Verbs(click.Group):
         except DatasachError as error:
             click.echo(str(error), err=True)
             raise SystemExit(error.exit_code) from None
+        except (click.ClickException, click.exceptions.Exit, click.Abort):
+            raise
+        except Exception as error:
+            # A bug shows itself, but what a library quotes of the data does not.
+            click.echo(masked_traceback(error), err=True)
+            raise SystemExit(1) from None
 
 
 @click.group(cls=_Verbs)

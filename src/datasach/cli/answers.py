@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from datasach import settings
 from datasach.cli.common import file_type, load, night_type, project_option, warehouse_type
 
 
@@ -14,17 +15,31 @@ from datasach.cli.common import file_type, load, night_type, project_option, war
 @project_option
 @click.option("--out", required=True, type=click.Path(file_okay=False, exists=True, path_type=Path))
 @click.option(
-    "--values", is_flag=True, help="Show source and new values (restricted: a person's data)."
+    "--values",
+    is_flag=True,
+    help="Show source and new values (a person's data): needs a role, and is logged.",
 )
+@click.option("--vault", type=click.Path(file_okay=False, path_type=Path), default=settings.vault)
+@click.option("--as", "actor", help="Actor, where your account acts for several.")
+@click.option("--purpose", default="data_quality", show_default=True)
 @click.argument("record")
-def explain(root: Path | None, out: Path, record: str, values: bool) -> None:
+def explain(
+    root: Path | None, out: Path, record: str, values: bool, vault: Path | None,
+    actor: str | None, purpose: str,
+) -> None:  # fmt: skip
     """Walk one record from its file to the published row, or to why it was held.
 
     RECORD is FILE:TABLE:ROW (as receipts print it), FACILITY|MA_LK, or the place in a file: NAME#LINE.
+    P-… (or T-…) is a person: his records, what joins them, the weakest link, where his golden fields come from.
     """
-    from datasach.pipeline.explain import explain_record
+    from datasach.pipeline.explain import explain_record, explain_values
+    from datasach.protect.desk import Asked
 
-    click.echo(explain_record(load(root), out, record, values))
+    project = load(root)
+    if values:
+        click.echo(explain_values(project, out, record, Asked(vault, purpose, actor=actor)))
+    else:
+        click.echo(explain_record(project, out, record))
 
 
 @click.command()

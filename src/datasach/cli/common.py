@@ -22,7 +22,9 @@ def load(root: Path | None) -> Any:
     """The project at ROOT, or the nearest one upward."""
     from datasach.spec.project import load_project
 
-    return load_project(root.resolve() if root else settings.find_project())
+    return load_project(
+        root.resolve() if root else settings.find_project(), settings.trust_folder()
+    )
 
 
 def progress(quiet: bool) -> Any:

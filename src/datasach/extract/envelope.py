@@ -24,6 +24,7 @@ from typing import Any
 from lxml import etree
 
 from datasach.errors import UnreadableExtract
+from datasach.signing.structure import is_signed
 
 ROOT = "GIAMDINHHS"
 MAX_UNITS = 20_000
@@ -109,7 +110,8 @@ class EnvelopeFile:
     facility: str | None
     declared_on: str | None
     units_said: int | None
-    signed: bool
+    is_signed: bool
+    """Something that may be a signature is in the file; whether it is one is another question."""
     units: Iterator[Unit]
     notes: set[str]
 
@@ -157,13 +159,11 @@ def read_envelope(data: bytes) -> EnvelopeFile:
     if len(elements) > MAX_UNITS:
         raise UnreadableExtract("ENV_LIMIT", f"more than {MAX_UNITS} HOSO")
     said = _text(info, "SOLUONGHOSO") or ""
-    signature = _child(root, "CHUKYDONVI")
     return EnvelopeFile(
         facility=facility,
         declared_on=_text(info, "NGAYLAP"),
         units_said=int(said) if said.isascii() and said.isdigit() and len(said) < 9 else None,
-        signed=signature is not None
-        and (len(signature) > 0 or bool((signature.text or "").strip())),
+        is_signed=is_signed(root),
         units=_units(elements, notes),
         notes=notes,
     )

@@ -27,10 +27,12 @@ from datasach.errors import DatasachError, UnreadableExtract, WarehouseDamaged
 from datasach.extract import archives
 from datasach.extract.apart import At, Death
 from datasach.extract.arrive import Batch, FileRef
+from datasach.extract.attest import attest
 from datasach.extract.envelope import RowShape, Unit, read_envelope, rows_of
 from datasach.extract.raw import RawPart, TaggedRows
 from datasach.extract.readers import connect
 from datasach.extract.tabular import read_tables
+from datasach.signing.evidence import settle_evidence
 from datasach.spec.project import Project
 from datasach.spec.source import Source
 from datasach.store import faults
@@ -70,6 +72,8 @@ class FileResult:
     declared_on: str | None = None
     vintage: str | None = None
     signature: str | None = None
+    certificate: str | None = None
+    """SHA-256 of the signer's certificate, where there is one."""
     units_said: int | None = None
     units_read: int | None = None
     notes: set[str] = field(default_factory=set)
@@ -102,6 +106,7 @@ def extract(project: Project, layout: Layout, batch: Batch, at: At = lambda _: N
             at(index)
             results.append(_read_one(project, source, ref, out))
         at(len(batch))
+        settle_evidence(layout, ((ref.night, ref.sender) for ref in batch.files))
         return BatchResult(batch.id, results, out.close())
 
 
@@ -162,36 +167,27 @@ def _read_one(project: Project, source: Source, ref: FileRef, out: _Output) -> F
 def _read_envelope(
     project: Project, source: Source, ref: FileRef, data: bytes, out: _Output, result: FileResult
 ) -> None:
-    envelope = read_envelope(data)
+    envelope = as_sent = read_envelope(data)
+    attested = attest(project, out.layout, source, ref, data, envelope.is_signed)
+    result.signature, result.certificate = attested.code, attested.certificate
+    if attested.content is not None:
+        envelope = read_envelope(attested.content)
     result.facility = envelope.facility
     result.declared_on = _iso_date(envelope.declared_on)
     result.units_said = envelope.units_said
+    if attested.is_refused:
+        raise UnreadableExtract(attested.code or "", attested.detail)
     if envelope.facility != ref.sender and ref.sender not in source.authorities:
         raise UnreadableExtract("WRONG_FACILITY", "MACSKCB is not the sender's code")
-    result.signature = _signature(source, envelope.signed)
     row_numbers: Counter[str] = Counter()
     units = 0
     for unit in envelope.units:
         units += 1
         _read_unit(project, source, ref, envelope.facility, unit, row_numbers, out, result)
     result.units_read = units
-    result.notes |= envelope.notes
+    result.notes |= envelope.notes | as_sent.notes | attested.notes
     if result.units_said is not None and result.units_said != units:
         result.notes.add("COUNT_MISMATCH")
-
-
-def _signature(source: Source, signed: bool) -> str | None:
-    """Presence of a signature by the source's policy.
-
-    Raises UnreadableExtract SIG_MISSING where the source requires one.
-    """
-    if source.signature == "off":
-        return None
-    if not signed:
-        if source.signature == "required":
-            raise UnreadableExtract("SIG_MISSING", "CHUKYDONVI is empty")
-        return "SIG_NONE"
-    return "SIG_PRESENT"
 
 
 def _iso_date(text: str | None) -> str | None:
@@ -346,7 +342,7 @@ class _Output:
     """The parts of a batch while they are written; they get their names when all are whole."""
 
     def __init__(self, project: Project, layout: Layout, batch: str, source: Source) -> None:
-        self._project, self._layout, self._batch = project, layout, batch
+        self._project, self.layout, self._batch = project, layout, batch
         self._channel = source.channel
         self._parts: dict[str, RawPart] = {}
         self._rows: dict[str, TaggedRows] = {}
@@ -415,7 +411,7 @@ class _Output:
                 keep = pc.invert(pc.is_in(table["_file"], pa.array(sorted(self._forgotten))))
                 with pa.ipc.new_file(str(path), table.schema) as writer:
                     writer.write_table(table.filter(keep))
-            self._settle(path, self._layout.raw(table_id, self._batch))
+            self._settle(path, self.layout.raw(table_id, self._batch))
         for name, rows_, schema in (
             ("units", self.units, UNIT_SCHEMA),
             ("rejects", self.rejects, REJECT_SCHEMA),
@@ -424,7 +420,7 @@ class _Output:
             arrays = [pa.array(c, f.type) for c, f in zip(columns, schema, strict=True)]
             path = self.scratch / f"{name}.parquet"
             pq.write_table(pa.Table.from_arrays(arrays, schema=schema), path, compression="zstd")
-            self._settle(path, self._layout.part(name, name, self._batch))
+            self._settle(path, self.layout.part(name, name, self._batch))
         shutil.rmtree(self.scratch, ignore_errors=True)
         return sorted(written)
 

@@ -14,6 +14,7 @@ import duckdb
 import polars as pl
 
 from datasach.report.words import load_words
+from datasach.spec.access import load_access
 from datasach.spec.load import Problems
 from datasach.spec.not_built import load_not_built
 from datasach.spec.project import Project
@@ -66,6 +67,7 @@ def check_project(project: Project) -> int:
     """
     load_words(project.root)
     load_not_built(project.root)
+    load_access(project)
     problems = Problems(project.root)
     good: list[Rule] = []
     for rule in project.rules:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import shutil
 from collections.abc import Callable
 from datetime import date, timedelta
@@ -9,7 +10,9 @@ from pathlib import Path
 
 from datasach.errors import DatasachError
 from datasach.runners.local import Outcome, run_night
+from datasach.spec.load import Problems
 from datasach.spec.project import Project
+from datasach.spec.trust import load_trust
 from datasach.synth import generate
 
 FIRST_NIGHT = date(2026, 3, 2)
@@ -29,11 +32,12 @@ def run_demo(
 ) -> list[Outcome]:
     """Write `out/inbox` (and, apart, `out/truth`), run every night into `out/warehouse`.
 
-    A demo folder of before is replaced; a folder that is none is refused.
+    `out/trust` is the trust folder by which its signatures can be judged. A demo folder of before is replaced; a folder that is none is refused.
     """
     _clear(out)
     watch("invent", "")
     days = [FIRST_NIGHT + timedelta(n) for n in range(nights)]
+    trust = out / "trust"
     generate(
         out / "inbox",
         out / "truth",
@@ -43,7 +47,12 @@ def run_demo(
         facilities=facilities,
         persons=PERSONS_PER_FACILITY * facilities,
         visits_per_night=visits,
+        trust=trust,
     )
+    # Its authorities are invented: they are believed in this folder and nowhere else.
+    problems = Problems(out)
+    project = dataclasses.replace(project, trust=load_trust(trust, problems) or project.trust)
+    problems.raise_if_any()
     return [run_night(project, out / "inbox", out / "warehouse", day, watch) for day in days]
 
 

@@ -8,6 +8,8 @@ from typing import Any
 import duckdb
 
 from datasach.errors import DatasachError
+from datasach.pipeline.explain_person import explain_person, is_person
+from datasach.protect.desk import Asked, open_desk
 from datasach.spec.project import Project
 from datasach.store.layout import Layout
 from datasach.store.ledger import Ledger
@@ -17,22 +19,46 @@ class NoSuchRecord(DatasachError):
     exit_code = 2
 
 
-def explain_record(project: Project, out: Path, record: str, with_values: bool = False) -> str:
-    """Text about every row the words name. Values of a person are shown only when asked for.
+def explain_record(project: Project, out: Path, record: str) -> str:
+    """Text about every row the words name, without a value of a person.
 
-    RECORD is `FILE:TABLE:ROW`, `FACILITY|MA_LK`, or `PATH#LINE` with the path as the inbox had it.
-    Raises NoSuchRecord, saying which part was not found.
+    RECORD is `FILE:TABLE:ROW`, `FACILITY|MA_LK`, or `PATH#LINE` with the path as the inbox had it; an id `P-…` or `T-…`
+    is a person. Raises NoSuchRecord (NoSuchPerson), saying which part was not found.
     """
+    if is_person(record):
+        return explain_person(out, record)
     layout = Layout(out.resolve())
     ledger = Ledger(layout.ledger, "explain")
     try:
         with duckdb.connect() as con:
             rows = _find(con, project, layout, ledger, record)
-            return "\n\n".join(
-                _story(con, project, layout, ledger, row, with_values) for row in rows
-            )
+            return "\n\n".join(_story(con, project, layout, ledger, row, False) for row in rows)
     finally:
         ledger.close()
+
+
+def explain_values(project: Project, out: Path, record: str, asked: Asked) -> str:
+    """The same with values, through the desk: role, purpose, territory, consent; logged before it is shown.
+
+    Rows that may not be shown are refused as a whole, so that what is left does not tell of them.
+    Raises AccessRefused, NoSuchRecord, WarehouseDamaged.
+    """
+    with open_desk(project, out, asked, "explain") as desk:
+        desk.prepare()
+        layout = desk.layout
+        ledger = Ledger(layout.ledger, "explain")
+        try:
+            rows = _find(desk.con, project, layout, ledger, record)
+            passing = [row for row in rows if row["_row"] is not None]
+            if not all(desk.passes(row["table_id"], row["_file"], row["_row"]) for row in passing):
+                raise desk.refuse(
+                    "explain", "RECORD", "a row of this record may not be shown to you"
+                )
+            shown = sorted({f"{row['_file']}:{row['table_id']}" for row in rows})
+            desk.enter("explain", "OK", records=shown, rows=len(rows))
+            return "\n\n".join(_story(desk.con, project, layout, ledger, row, True) for row in rows)
+        finally:
+            ledger.close()
 
 
 Row = dict[str, Any]

@@ -7,9 +7,11 @@ from typing import Any
 from datasach.extract.apart import Readers
 from datasach.extract.arrive import Batch, arrive, waiting
 from datasach.extract.extract import BatchResult, extract, refused
+from datasach.extract.recheck import recheck
 from datasach.link.link import link
 from datasach.pipeline.corrections import apply_corrections
 from datasach.pipeline.coverage import cover, is_mostly_poison
+from datasach.pipeline.head import check_head_key, keep_head
 from datasach.pipeline.repeats import name_repeats
 from datasach.pipeline.step import Night, Progress, Step
 from datasach.publish.books import keep_books
@@ -62,11 +64,13 @@ def plan() -> list[Step]:
 
 
 def _arrive(night: Night, _: list[Any], progress: Progress) -> None:
+    check_head_key()
     new = arrive(
         night.project, night.layout, night.ledger, night.inbox, night.until,
         lambda n: progress(f"{n} files"), workers=night.resources.workers,
     )  # fmt: skip
-    night.found["arrive"] = {"new_files": new}
+    again = recheck(night.project, night.layout, night.ledger, night.until)
+    night.found["arrive"] = {"new_files": new, "read_again": again}
 
 
 def _extract(night: Night, _: list[Any], progress: Progress) -> None:
@@ -106,6 +110,9 @@ def _enter_batch(night: Night, batch: Batch, result: BatchResult) -> tuple[int, 
             }  # fmt: skip
             if one.code is not None:
                 ledger.move_file(one.file, "REJECTED", one.code, detail=one.detail, **facts)
+            if one.certificate is not None:
+                ledger.add_signer(one.file, one.certificate)
+            if one.code is not None:
                 continue
             ledger.move_file(one.file, "VERIFIED", one.signature, **facts)
             ledger.move_file(one.file, "INGESTED")
@@ -169,7 +176,7 @@ def _reconcile(night: Night, _: list[Any], progress: Progress) -> None:
 
 
 def _link(night: Night, _: list[Any], progress: Progress) -> None:
-    linked = link(night.warehouse, night.project)
+    linked = link(night.warehouse, night.project, night.until)
     night.found["link"] = {name: getattr(linked, name) for name in linked.__slots__}
 
 
@@ -226,6 +233,8 @@ def _publish(night: Night, _: list[Any], progress: Progress) -> None:
     keep_quarantine(night.warehouse, night.project)
     keep_results(night.warehouse, night.project)
     settle_states(night, done.withheld)
+    if done.snapshot:
+        night.found["publish"]["head"] = keep_head(night)
 
 
 def settle_states(night: Night, withheld: tuple[str, ...]) -> None:

@@ -27,6 +27,17 @@ def summary(outcome: Any) -> str:
     if found["corrections"]:
         told = ", ".join(f"{n} {outcome}" for outcome, n in found["corrections"].items())
         lines.insert(4, f"corrected  {told}")
+    moved = ", ".join(
+        f"{linked[name]} {name}"
+        for name in ("merged", "split", "identified", "restored")
+        if linked[name]
+    )
+    if moved:
+        lines.insert(4, f"ids        {moved}")
+    if linked["contradictions"]:
+        lines.append(
+            f"CONTRADICTION  {linked['contradictions']} judgements cannot be true beside others: datasach review --out …"
+        )
     lines += _gaps(found["coverage"])
     if found["extract"]["deaths"]:
         lines.append(

@@ -23,6 +23,7 @@ from datasach.store import faults
 from datasach.store.declarations import keep_declarations
 from datasach.store.landing import sha256_of
 from datasach.store.layout import Layout, fsync_file, fsync_folder, move_pointer
+from datasach.store.manifest import seal_of, text_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +159,8 @@ def _write(
                 fsync_file(target)
         fsync_folder(folder)
     path = side / "manifest.json"
-    path.write_text(json.dumps(manifest, indent=1, ensure_ascii=False, sort_keys=True), "utf-8")
+    manifest["seal"] = seal_of(manifest)
+    path.write_text(text_of(manifest), "utf-8")
     fsync_file(path)
     fsync_folder(side)
     faults.point("release.rename")

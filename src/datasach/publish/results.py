@@ -15,8 +15,18 @@ TABLES = (
     "checks.findings", "checks.held", "checks.metrics", "checks.metrics_by_channel", "checks.books", "checks.scores",
     "checks.facilities", "checks.priority", "checks.lateness", "recon.units",
     "recon.channel_visits", "recon.corrections", "recon.channel_fields", "link.record_persons", "link.unit_persons",
-    "link.review", "link.refused",
+    "link.review", "link.refused", "link.weight_histogram", "link.passes", "link.cluster_sizes",
 )  # fmt: skip
+NAMED = {
+    "identity_history": "link.history", "identity_changes": "link.identity_changes",
+    "identity_forwarding": "link.forwarding", "identity_judgements": "link.judgements",
+    "identity_contradictions": "link.contradictions", "identity_review": "link.identity_review",
+    "identity_edges": "link.record_edges", "identity_conflicts": "link.id_conflicts",
+    "register_match": "link.register_match", "register_reuse": "link.register_reuse",
+    "temporary_ids": "link.temporary_ids", "temporary_rates": "link.temporary_rates",
+    "encounter_pairs": "link.encounter_pairs", "encounter_counts": "link.encounter_counts",
+}  # fmt: skip
+"""File → table, where the file's name says more than the table's."""
 
 
 CHANGE_COUNTS = """
@@ -30,6 +40,8 @@ def keep_results(warehouse: Warehouse, project: Project) -> Path:
     side = warehouse.layout.scratch("results")
     for table in TABLES:
         warehouse.write_parquet(f"SELECT * FROM {table}", side / f"{table}.parquet")
+    for name, table in NAMED.items():
+        warehouse.write_parquet(f"SELECT * FROM {table}", side / f"{name}.parquet")
     warehouse.write_parquet(_row_fates(project), side / "row_fates.parquet")
     warehouse.write_parquet(CHANGE_COUNTS, side / "change_counts.parquet")
     home = warehouse.layout.state / "results"

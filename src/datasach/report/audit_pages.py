@@ -78,7 +78,7 @@ def linkage(book: Book, _: str) -> Context:
         "known_by": merge_small(KNOWN_BY, row[-4:-1], small),
         "persons": row[-1],
         "keys": book.night.project.linkage.strong_keys,
-        "possible": book.night.project.linkage.possible,
+        "possible": book.night.project.matching.possible,
     }
 
 

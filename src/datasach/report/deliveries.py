@@ -9,6 +9,7 @@ sum over deliveries is the books (each content once) plus what was sent again.
 from __future__ import annotations
 
 import hashlib
+import re
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -21,6 +22,17 @@ from datasach.store.warehouse import sql_name
 PLACES = 20
 """Records named per rule and file; the count beside them is always complete."""
 _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+
+
+SAFE_NAME = re.compile(r"[A-Za-z0-9_-]{1,20}")
+
+
+def folder_of(sender: str) -> str:
+    """A sender as it is named outside its own folder. An odd name (which arrival refuses) may be anything,
+    a person's too: it gets a number instead."""
+    if SAFE_NAME.fullmatch(sender):
+        return sender
+    return "x-" + hashlib.sha256(sender.encode("utf-8", "backslashreplace")).hexdigest()[:12]
 
 
 class Finding(NamedTuple):
@@ -139,7 +151,8 @@ def gather(night: Night) -> list[Delivery]:
         same = (row["sender"], row["sha256"], row["night"])
         receipt = receipt_id(*same, again=seen[same])
         seen[same] += 1
-        deliveries[row["offer"]] = Delivery(**dict(row), receipt=receipt)
+        named = {**dict(row), "sender": folder_of(row["sender"])}
+        deliveries[row["offer"]] = Delivery(**named, receipt=receipt)
     for content in contents.values():
         deliveries[content.facts["offer"]].contents.append(content)
     for row in night.ledger.rows(

@@ -32,14 +32,15 @@ def hidden_cells(
         sums = [(place, [f for f in found if f in counts]) for place, found in members.items()]
         sums = [(whole, parts) for whole, parts in sums if parts]
         sums.append((NATION, [place for place, _ in sums]))
-        hidden |= {(database, whose) for whose in _in_sums(counts, sums, small)}
+        hidden |= {(database, whose) for whose in hide_in_sums(counts, sums, small)}
     return hidden
 
 
-def _in_sums(
+def hide_in_sums(
     counts: Mapping[str, int], sums: Sequence[tuple[str, list[str]]], small: int
 ) -> set[str]:
-    """Hide until no sum has exactly one unknown, for that one could be worked out."""
+    """Names of the counts to hide: small ones, and then more until no sum has exactly one unknown, for
+    that one could be worked out. A sum is (whole, parts)."""
     hidden = {whose for whose, n in counts.items() if n < small}
     settled = False
     while not settled:

@@ -7,26 +7,18 @@ construction, and tests hold the printed pages to it.
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from dataclasses import dataclass, field
 
 from datasach.report.counts import NOTHING, Counts, total
 from datasach.report.deliveries import Delivery
+from datasach.report.deliveries import folder_of as folder_of
 from datasach.report.night import Night
 from datasach.report.words import Tone, Words, worst
 
 OUTSIDE = "khac"
 """Id of the place of central authorities and of codes no province owns."""
 OPERATING = "hoat_dong"
-SAFE_NAME = re.compile(r"[A-Za-z0-9_-]{1,20}")
-
-
-def folder_of(sender: str) -> str:
-    """A file name for a sender; odd names (which arrival refuses) get one without their characters."""
-    if SAFE_NAME.fullmatch(sender):
-        return sender
-    return "x-" + sender.encode("utf-8", "backslashreplace").hex()[:16]
 
 
 @dataclass(slots=True)

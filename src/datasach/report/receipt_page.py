@@ -105,6 +105,12 @@ def fix_first(payloads: list[dict[str, Any]]) -> list[dict[str, Any]]:
         causes += [
             (("code", r["code"]), r, r["rows"], r["rows"], "reject") for r in payload["rejects"]
         ]
+        # A signature that does not hold concerns the file, not its rows: no count, and first of its kind.
+        causes += [
+            (("code", n["code"]), n, 0, 0, "flag")
+            for n in payload["notes"]
+            if n["code"].startswith("SIG_")
+        ]
         if payload["reason"] and payload["outcome"]["id"] == "rejected":
             causes.append((("code", payload["reason"]["code"]), payload["reason"], 0, 0, "reject"))
         for key, cause, times, held, severity in causes:

@@ -20,6 +20,7 @@ from datasach.report.counts import Counts
 from datasach.report.deliveries import Content, Delivery, Finding
 from datasach.report.night import Night
 from datasach.report.words import Code, Words
+from datasach.signing.verdict import PLAIN
 from datasach.spec.rule import Rule
 
 SEVERITY_ORDER = {"stop": 0, "quarantine": 1, "flag": 2}
@@ -89,6 +90,8 @@ class Receipts:
         counts = delivery.counts
         findings = self._findings(delivery.contents)
         flags = sum(one["count"] for one in findings if one["severity"] == "flag")
+        signature = _signature(delivery.contents)
+        flags += sum(_is_doubtful(c) for c in delivery.contents)
         outcome = outcome_of(delivery, counts, flags, self._withheld)
         self.outcomes[delivery.offer] = outcome
         words = self._words.outcomes[outcome]
@@ -110,7 +113,7 @@ class Receipts:
             "channel": first.get("channel"),
             "declared_on": first.get("declared_on"),
             "vintage": first.get("vintage"),
-            "signature": self._code(first.get("signature")),
+            "signature": self._code(signature or first.get("signature")),
             "state": delivery.state,
             "outcome": {
                 "id": outcome,
@@ -232,6 +235,18 @@ class Receipts:
             "fix": _title(rule.fix.vi, rule.fix.en) if rule else _title("", ""),
             "places": one.places,
         }
+
+
+def _is_doubtful(content: Content) -> bool:
+    """Read, though its signature does not hold."""
+    code = content.facts["signature"]
+    return code not in (None, *PLAIN) and content.facts["state"] != "REJECTED"
+
+
+def _signature(contents: list[Content]) -> str | None:
+    """Of several contents, the signature there is something to say about."""
+    codes = sorted({c.facts["signature"] for c in contents if c.facts["signature"]})
+    return next((code for code in codes if code not in PLAIN), codes[0] if codes else None)
 
 
 def _members(delivery: Delivery) -> list[Payload]:

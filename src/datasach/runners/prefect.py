@@ -7,6 +7,7 @@ numbers, results are not kept, and no row passes through it.
 
 from __future__ import annotations
 
+import logging
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from prefect import flow, task
 from prefect.artifacts import create_markdown_artifact
 from prefect.cache_policies import NO_CACHE
 
+from datasach.log import Masking, masked_errors
 from datasach.pipeline.plan import plan
 from datasach.pipeline.step import Night, Step
 from datasach.pipeline.summary import summary
@@ -29,12 +31,23 @@ second try would only hide a bug."""
 @task(cache_policy=NO_CACHE, persist_result=False)
 def shard_task(step: Step, night: Night, shard: Any) -> Any:
     assert step.work is not None
-    return step.work(night.project, night.layout, shard)
+    # Prefect keeps the text of every exception in its database.
+    with masked_errors():
+        return step.work(night.project, night.layout, shard)
 
 
 @task(cache_policy=NO_CACHE, persist_result=False)
 def step_task(step: Step, night: Night, results: list[Any]) -> None:
-    step.run(night, results, lambda _: None)
+    with masked_errors():
+        step.run(night, results, lambda _: None)
+
+
+def _mask_logs() -> None:
+    """Prefect's handlers write to the terminal and to its database."""
+    for name in ("prefect", "prefect.flow_runs", "prefect.task_runs"):
+        for handler in logging.getLogger(name).handlers:
+            if not any(isinstance(one, Masking) for one in handler.filters):
+                handler.addFilter(Masking())
 
 
 def execute(night: Night, step: Step) -> None:
@@ -59,9 +72,11 @@ def nightly(project: str, inbox: str, out: str, night: str | None = None) -> dic
     """
     from datasach import settings
 
+    trust = settings.trust_folder()
+    _mask_logs()
     until = date.fromisoformat(night) if night else settings.yesterday()
     with opened(
-        load_project(Path(project).resolve()), Path(inbox), Path(out), until
+        load_project(Path(project).resolve(), trust), Path(inbox), Path(out), until
     ) as opened_night:
         for step in plan():
             execute(opened_night, step)

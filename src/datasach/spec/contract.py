@@ -43,7 +43,8 @@ class Field(Declared):
     title: Title
     presence: Presence = "optional"
     list: str | None = None
-    classification: Classification = "general"
+    classification: Classification = "restricted"
+    """A field is kept in the restricted zone unless its contract says otherwise."""
     max_length: int | None = None
     """Longest value in characters that QĐ 3176 allows; None means no bound."""
 

@@ -15,15 +15,21 @@ from pydantic import ValidationError
 from datasach.errors import SpecError
 from datasach.spec.contract import ContractSpec, Database, Field, Table, TableSpec
 from datasach.spec.correction import Correction, CorrectionFile
+from datasach.spec.encounter import EncounterLinkage, ReviewPolicy
+from datasach.spec.judgement import DeclaredJudgement, load_judgements
 from datasach.spec.linkage import Linkage, Survivorship
 from datasach.spec.load import Declared, Document, Problems, build, read_yaml, suggestion
+from datasach.spec.matching import Matching
 from datasach.spec.night import NightSpec
 from datasach.spec.page import Page, Pages
 from datasach.spec.rule import Rule, RuleFile, RuleSpec, form_rules
 from datasach.spec.source import Source
+from datasach.spec.trust import Trust, load_trust
 
 DECLARATIONS = ("datasets", "rules", "reports")
 IDENTITY_TABLES = "identity"
+TRUST = "datasets/_trust"
+"""Not part of the fingerprint: revocation lists change daily, and rules do not with them."""
 DeclaredT = TypeVar("DeclaredT", bound=Declared)
 
 
@@ -50,8 +56,13 @@ class Project:
     rules: tuple[Rule, ...]
     corrections: tuple[Correction, ...]
     linkage: Linkage
+    matching: Matching
     survivorship: Survivorship
     pages: tuple[Page, ...]
+    trust: Trust
+    encounter: EncounterLinkage
+    review: ReviewPolicy
+    judgements: tuple[DeclaredJudgement, ...] = ()
     night: NightSpec = NightSpec()
 
     @cached_property
@@ -68,7 +79,10 @@ class Project:
         """SHA-256 over every declaration: two runs with equal fingerprints had equal rules and contracts."""
         digest = hashlib.sha256()
         for path in sorted(
-            p for d in DECLARATIONS for p in (self.root / d).rglob("*") if p.is_file()
+            p
+            for d in DECLARATIONS
+            for p in (self.root / d).rglob("*")
+            if p.is_file() and not p.is_relative_to(self.root / TRUST)
         ):
             digest.update(str(path.relative_to(self.root)).encode())
             digest.update(hashlib.sha256(path.read_bytes()).digest())
@@ -99,8 +113,8 @@ class Project:
         return None
 
 
-def load_project(root: Path) -> Project:
-    """Read and check everything declared under `root`.
+def load_project(root: Path, trust_folder: Path | None = None) -> Project:
+    """Read and check everything declared under `root`, with the trust folder it holds or another one.
 
     Raises SpecError with every problem found, each with file and line.
     """
@@ -109,15 +123,21 @@ def load_project(root: Path) -> Project:
         raise SpecError(f"{root} has no folder datasets/: not a datasach project")
     envelopes = _load_envelopes(root, problems)
     databases = _load_databases(root, envelopes, problems)
-    sources = _load_sources(root, databases, problems)
+    trust = load_trust(trust_folder or root / TRUST, problems)
+    sources = _load_sources(root, databases, trust, problems)
     rules = _load_rules(root, databases, problems)
     corrections = _load_corrections(root, databases, problems)
-    linkage = _load_one(Linkage, root / "rules/linkage/person.yaml", problems)
+    linkage = _load_one(Linkage, root / "rules/linkage/strong.yaml", problems)
+    matching = _load_one(Matching, root / "rules/linkage/person.yaml", problems)
     survivorship = _load_one(Survivorship, root / "rules/survivorship/person.yaml", problems)
     pages = _load_one(Pages, root / "reports/pages.yaml", problems)
+    encounter = _load_one(EncounterLinkage, root / "rules/linkage/encounter.yaml", problems)
+    review = _load_one(ReviewPolicy, root / "rules/linkage/review.yaml", problems)
+    tables = {table.id for d in databases.values() for table in d.tables.values()}
+    judgements = load_judgements(root, tables, problems)
     night = _load_night(root, problems)
     problems.raise_if_any()
-    assert linkage and survivorship and pages
+    assert linkage and matching and survivorship and pages and trust and encounter and review
     return Project(
         root=root,
         databases=databases,
@@ -126,8 +146,13 @@ def load_project(root: Path) -> Project:
         rules=tuple(rules),
         corrections=tuple(corrections),
         linkage=linkage,
+        matching=matching,
         survivorship=survivorship,
         pages=tuple(pages.pages),
+        encounter=encounter,
+        review=review,
+        judgements=judgements,
+        trust=trust,
         night=night,
     )
 
@@ -248,7 +273,7 @@ def _table(
 
 
 def _load_sources(
-    root: Path, databases: dict[str, Database], problems: Problems
+    root: Path, databases: dict[str, Database], trust: Trust | None, problems: Problems
 ) -> dict[str, Source]:
     tables = {table.id: table for d in databases.values() for table in d.tables.values()}
     sources: dict[str, Source] = {}
@@ -259,6 +284,7 @@ def _load_sources(
             continue
         if source.id != path.stem:
             problems.add(path, document.line(("id",)), f'id "{source.id}" is not its file\'s name')
+        _check_signature_policy(source, trust, path, document, problems)
         for table_id, mapping in source.tables.items():
             line = document.line(("tables", table_id))
             if table_id not in tables:
@@ -272,6 +298,17 @@ def _load_sources(
                     problems.add(path, where, f'field "{name}" is not in {table_id}{hint}')
         sources[source.id] = source
     return sources
+
+
+def _check_signature_policy(
+    source: Source, trust: Trust | None, path: Path, document: Document, problems: Problems
+) -> None:
+    """A policy that nothing could keep is a mistake, and a dangerous one."""
+    line = document.line(("signature",))
+    if source.signature != "off" and source.format != "bhyt_envelope":
+        problems.add(path, line, f"signature: only envelopes carry one; {source.format} does not")
+    if source.signature == "required" and trust is not None and trust.is_empty:
+        problems.add(path, line, f"signature: required, but {trust.folder} declares no root")
 
 
 def _load_rules(root: Path, databases: dict[str, Database], problems: Problems) -> list[Rule]:

@@ -5,8 +5,11 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from datasach.spec.access import Actors, Purposes, Retention, Roles, Sensitive
 from datasach.spec.contract import ContractSpec
 from datasach.spec.correction import CorrectionFile
+from datasach.spec.encounter import EncounterLinkage, ReviewPolicy
+from datasach.spec.judgement import JudgementFile
 from datasach.spec.linkage import Linkage, Survivorship
 from datasach.spec.load import Declared
 from datasach.spec.page import Pages
@@ -14,10 +17,18 @@ from datasach.spec.rule import RuleFile
 from datasach.spec.source import Source
 
 SCHEMAS: dict[str, type[Declared]] = {
+    "access_actors": Actors,
+    "access_purposes": Purposes,
+    "access_retention": Retention,
+    "access_roles": Roles,
+    "access_sensitive": Sensitive,
     "contract": ContractSpec,
     "corrections": CorrectionFile,
+    "encounter": EncounterLinkage,
+    "judgements": JudgementFile,
     "linkage": Linkage,
     "pages": Pages,
+    "review": ReviewPolicy,
     "rules": RuleFile,
     "source": Source,
     "survivorship": Survivorship,

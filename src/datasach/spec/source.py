@@ -43,6 +43,8 @@ class Source(Declared):
     default: bool = False
     authorities: list[str] = []
     signature: Literal["required", "optional", "off"] = "off"
+    """Envelopes only. required: a file whose signature does not hold is refused. optional: it is read, and
+    its receipt says so. off: nobody looks."""
     options: Options = Options()
     tables: dict[str, TableMapping] = {}
 

@@ -6,6 +6,8 @@ published/   snapshots; `latest` points to the newest whole one
 receipts/    one folder per night and sender
 reports/     one site per night; `latest` points to the newest
 runs/        one manifest per run
+evidence/    one file per signed submission, and the revocation lists they were judged by
+heads/       one head per night, each naming the one before
 """
 
 from __future__ import annotations
@@ -42,6 +44,14 @@ class Layout:
     @property
     def published(self) -> Path:
         return self.root / "published"
+
+    @property
+    def evidence(self) -> Path:
+        return self.root / "evidence"
+
+    @property
+    def heads(self) -> Path:
+        return self.root / "heads"
 
     @property
     def ledger(self) -> Path:

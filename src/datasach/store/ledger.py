@@ -249,6 +249,23 @@ class Ledger:
             if changed:
                 self.event(None, file, state)
 
+    def add_signer(self, file: str, certificate: str) -> None:
+        self._db.execute(
+            "INSERT OR REPLACE INTO signers (file, certificate) VALUES (?, ?)", (file, certificate)
+        )
+
+    def read_again(self, batch: str) -> int:
+        """Forget that a batch was read: its contents wait to be read once more. Returns how many they are."""
+        files = [
+            str(row[0]) for row in self.rows("SELECT file FROM files WHERE batch = ?", (batch,))
+        ]
+        for file in files:
+            for table in ("counts", "signers"):
+                self._db.execute(f"DELETE FROM {table} WHERE file = ?", (file,))
+            self.move_file(file, "RECEIVED", batch=None, detail=None, signature=None, notes="")
+        self._db.execute("DELETE FROM batches WHERE batch = ?", (batch,))
+        return len(files)
+
     def add_counts(self, file: str, table: str, read: int, rejected: int) -> None:
         self._db.execute(
             "INSERT INTO counts (file, table_id, read, rejected) VALUES (?, ?, ?, ?)"

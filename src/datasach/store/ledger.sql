@@ -45,6 +45,10 @@ CREATE TABLE IF NOT EXISTS copies (           -- the same content offered again,
     file          TEXT NOT NULL REFERENCES files,
     PRIMARY KEY (offer, member)
 ) STRICT;
+CREATE TABLE IF NOT EXISTS signers (          -- whose certificate signed a content; see extract.recheck
+    file          TEXT PRIMARY KEY REFERENCES files,
+    certificate   TEXT NOT NULL               -- SHA-256 of its DER
+) STRICT;
 CREATE TABLE IF NOT EXISTS counts (           -- rows read and rejected while reading, per content and table
     file          TEXT NOT NULL REFERENCES files,
     table_id      TEXT NOT NULL,

@@ -15,12 +15,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from . import damage, extracts, registers, truth
+from .authority import Authority
 from .facilities import Country, Facility
 from .mess import Mess, register
 from .packing import CHANNELS, Packer, Sign
 from .papers import assessment, check_in
 from .people import LATE, stream
-from .plan import Planned, Planner, day_text
+from .plan import OF_DESK, Planned, Planner, day_text
 from .reference import load
 from .truth import NightTruth, Summary, Written
 from .visits import Builder, Visit
@@ -47,13 +48,16 @@ def generate(
     damaged: float = 0.02,
     first: Day | None = None,
     sign: Sign | None = None,
+    trust: Path | None = None,
 ) -> Summary:
     """Write the nights of an invented country.
 
     `errors` multiplies every rate of `mess`; `damaged` is the share of facilities with a damaged
     file a night (at least four files, none if 0); `first` is the night on which the registers
     arrive, by default the earliest of `nights`; `sign(envelope, facility code)` returns the signed
-    envelope. Nights must not lie before `first`.
+    envelope. `trust` is a folder to be written: then envelopes are signed under invented authorities, by
+    which they can be judged, and `signatures.csv` of the truth says who signs how. Nights must not lie
+    before `first`.
     """
     start = first or min(nights)
     if min(nights) < start:
@@ -62,6 +66,11 @@ def generate(
     country = Country(
         reference=tables, seed=seed, facilities=facilities, persons=persons, provinces=provinces
     )
+    if trust is not None:
+        authority = Authority(seed, [f.code for f in country.facilities], start)
+        authority.write(trust)
+        sign = authority.sign
+        truth.write_signatures(truth_folder, authority.fates)
     rates = (mess or Mess()).scaled(errors)
     planner = Planner(country, visits_per_night, start.toordinal())
     run = _Run(
@@ -247,13 +256,25 @@ class _Run:
 
         def again_tonight(planned: Planned) -> bool:
             draw = planned.draws[3]
-            return planned.kind != "canary" and (draw < resubmitted or draw > withdrawn)
+            if planned.kind == "canary":
+                return False
+            return draw < resubmitted or draw > withdrawn or may_be_found_out(planned)
+
+        def may_be_found_out(planned: Planned) -> bool:
+            if planned.draws[3] >= self.mess.found_out:
+                return False
+            return planned.draws[OF_DESK + 27] < self.mess.nobody_in_emergency or (
+                planned.draws[OF_DESK + 14] < self.mess.id_missing_under_six
+                and not self.planner.person(planned.ref).insured
+            )
 
         again, taken_back = [], []
         for visit in self.builder.visits(facility.index, yesterday, again_tonight):
-            if visit.planned.draws[3] < resubmitted:
+            nobody = not (visit.desk.identifier or visit.desk.card)
+            draw = visit.planned.draws[3]
+            if draw < resubmitted or (nobody and draw < self.mess.found_out):
                 again.append(self.builder.corrected(visit))
-            elif visit.only != "DPDL" and visit.desk.card:
+            elif draw > withdrawn and visit.only != "DPDL" and visit.desk.card:
                 taken_back.append(self.builder.withdrawn(visit))
         for visits, kind, mark in ((again, "correction", "_DC"), (taken_back, "withdrawal", "_TH")):
             envelopes = self.packer.both(facility, visits, night, mark)

@@ -43,6 +43,7 @@ must not see them. `datasach.synth` made them with seed {seed}.
 | `errors/<night>.parquet` | planted mistake |
 | `files/<night>.parquet` | file, with its kind |
 | `people/<night>.parquet` | person met that night |
+| `signatures.csv` | facility, where envelopes are signed: how it signs, and what is wrong with that |
 
 `sha256` is the hash of a content (the file, the member of a zip, what a gzip holds); `unit` and
 `row` are counted inside it. Kinds of files: normal, late, correction, withdrawal, redelivery,
@@ -246,3 +247,10 @@ class NightTruth:
             ]
             self.writers[table].write_table(pa.Table.from_arrays(columns, schema=schema))
             self.rows[table] = []
+
+
+def write_signatures(folder: Path, fates: dict[str, str]) -> None:
+    """How each facility signs, as a list beside the nights' truth."""
+    folder.mkdir(parents=True, exist_ok=True)
+    lines = ["facility,fate", *(f"{code},{fate}" for code, fate in sorted(fates.items()))]
+    (folder / "signatures.csv").write_text("\n".join(lines) + "\n", "utf-8")

@@ -36,7 +36,7 @@ _RHYME_LIST: Final = """
     ư ưa ưc ưi ưm ưn ưng ươc ươi ươm ươn ương ươp ươt ươu ưt ưu
     y yêm yên yêng yêt yêu
 """
-_RHYMES: Final = frozenset(_RHYME_LIST.split())
+RHYMES: Final = frozenset(_RHYME_LIST.split())
 _ONSET: Final = re.compile(r"(?:ngh|ng|nh|gh|gi|kh|ph|th|tr|ch|qu|[bcdđghklmnprstvx])?")
 _WORD_OF_ETHNIC_NAME: Final = re.compile(
     rf"(?:h'|k')?[bcdđghjklmnprstvwxy]{{0,3}}"
@@ -78,11 +78,11 @@ def _has_rhyme(letters: str) -> bool:
     end = onset.end() if onset else 0
     # "gì" and "gìn" lend their i to the onset; "quỳnh" is q + uynh, "quốc" qu + ôc.
     rest = letters[end:]
-    if letters.startswith("gi") and (rest == "" or "i" + rest in _RHYMES):
+    if letters.startswith("gi") and (rest == "" or "i" + rest in RHYMES):
         return True
-    if letters.startswith("qu") and "u" + rest in _RHYMES:
+    if letters.startswith("qu") and "u" + rest in RHYMES:
         return True
-    return rest in _RHYMES
+    return rest in RHYMES
 
 
 def is_word_of_ethnic_name(word: str) -> bool:

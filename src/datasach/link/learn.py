@@ -1,0 +1,220 @@
+"""Weights learnt without labels: recordlinkage's ECM on a bounded sample, held in place by anchors.
+
+Plain EM on all candidate pairs finds the wrong two classes once there are millions of records. So
+each field's m is learnt on pairs that *another* field proves (nearly) to be one person, beside as many random
+pairs; u comes from random pairs and, where agreement is weighed by rarity, from the values themselves.
+
+The only module of the engine that imports recordlinkage, and it does so late: it costs a second.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from datasach.link.block import keys_of, packed_keys, pairs_of_pass, row_bits
+from datasach.link.compare import Comparisons
+from datasach.link.encode import Array
+from datasach.link.weigh import Lookalike, Model, Scorer, kin_model, level_shares, smoothed, steps
+from datasach.spec.matching import Lookalikes, Matching
+
+RANDOM_PAIRS = 400_000
+ECM_PAIRS = 30_000
+FEW = 200
+START = {"same": 0.9, "close": 0.05, "near": 0.04}
+"""m where nothing could be learnt: an assumption, marked as one in the model."""
+
+
+def learn(document: Matching, comparisons: Comparisons, part: Any, rows: int) -> Model:
+    """A model for these records. `part(name)` gives a blocking part as uint64 per record."""
+    sizes = [len(each.levels) for each in comparisons.each]
+    names = [each.name for each in comparisons.each]
+    left, right = _random_pairs(rows)
+    strangers = [each.compare(left, right) for each in comparisons.each]
+    random_counts = level_shares(strangers, sizes)
+    u = {name: smoothed(counts) for name, counts in zip(names, random_counts, strict=True)}
+    totals = {name: np.zeros(size) for name, size in zip(names, sizes, strict=True)}
+    told: dict[str, Any] = {"records": rows, "anchors": {}}
+    evidence: list[tuple[set[str], int]] = []
+    for anchor in document.train.anchors:
+        a, b = _anchored(anchor, part, rows, document.train.sample)
+        told["anchors"][" + ".join(anchor)] = len(a)
+        if len(a) < FEW:
+            continue
+        columns = {name.split(".")[0] for name in anchor}
+        free = [i for i, name in enumerate(names) if name.split(".")[0] not in columns]
+        levels = [comparisons.each[i].compare(a, b) for i in free]
+        for i, shares in zip(
+            free, _ecm(levels, [strangers[i] for i in free], [sizes[i] for i in free]), strict=True
+        ):
+            # An anchor speaks by how many pairs it has, but none drowns the others.
+            totals[names[i]] += shares * min(len(a), 20_000)
+        evidence.append((columns, len(a)))
+    m, assumed = {}, []
+    for name, each in zip(names, comparisons.each, strict=True):
+        if totals[name].sum():
+            m[name] = smoothed(totals[name], 1e-4)
+        else:
+            assumed.append(name)
+            m[name] = smoothed(1000 * np.array([START.get(level, 0.01) for level in each.levels]))
+    told["assumed"] = assumed
+    matches = _matches_per_record(document, part, rows)
+    kin = kin_model(document.kin, comparisons, u) if document.kin else {}
+    model = Model(
+        document.version, m, u, matches, kin, document.kin.pairs_per_record if document.kin else 0.0,
+        learnt_on=told,
+    )  # fmt: skip
+    told["lookalikes"] = {}
+    scorer = Scorer(comparisons, model, rows)
+    found = [_learn_lookalike(each, document, scorer, part, rows) for each in document.lookalikes]
+    model.lookalikes = [each for each in found if each]
+    return model
+
+
+def relearn(model: Model, scorer: Scorer, left: Array, right: Array) -> Model:
+    """The model with m learnt again on these pairs of one person's records each."""
+    levels = scorer.levels(left, right)
+    counts = level_shares(levels, [len(each.levels) for each in scorer.comparisons.each])
+    m = {name: smoothed(c, 1e-4) for name, c in zip(scorer.names, counts, strict=True)}
+    return replace(model, m=m, learnt_on={**model.learnt_on, "refined_on": len(left)})
+
+
+def _learn_lookalike(
+    lookalikes: Lookalikes, document: Matching, scorer: Scorer, part: Any, rows: int
+) -> Lookalike | None:
+    """Pairs that are alike, told apart by ids: how many are one person, and what else two people share."""
+    compared = scorer.comparisons
+    left, right = _anchored(lookalikes.agree, part, rows, 10 * document.train.sample, 40)
+    levels = [each.compare(left, right) for each in compared.each]
+    same = np.zeros(len(left), bool)
+    different = np.zeros(len(left), bool)
+    for column in lookalikes.told_apart_by:
+        at = scorer.names.index(column)
+        ids = compared.each[at]
+        own = np.ones(len(left), bool)
+        state = getattr(ids, "state", None)
+        if state is not None:
+            own = (state[left] == 1) & (state[right] == 1)
+        same |= own & (levels[at] == 1)
+        different |= own & (levels[at] == ids.levels.index("different") + 1) & ~same
+    alike = scorer.are_alike(lookalikes.same, levels)
+    same &= alike
+    different &= alike & ~same
+    scorer.model.learnt_on["lookalikes"][lookalikes.id] = [int(same.sum()), int(different.sum())]
+    if different.sum() < 20:
+        return None
+    step = steps(scorer.rarity_of_shared(lookalikes.same, left, levels), rows)
+    size = int(step.max(initial=0)) + 1
+    one = np.bincount(step[same], minlength=size) + 1.0
+    two = np.bincount(step[different], minlength=size) + different.sum() / (same | different).sum()
+    # Rarer together means more surely one person: where chance says otherwise it is levelled.
+    odds = np.maximum.accumulate(np.log2(one / two))
+    shares = {}
+    for each, level in zip(compared.each, levels, strict=True):
+        if each.name in lookalikes.same:
+            continue
+        if each.name == lookalikes.told_apart_by[0]:
+            shares[each.name] = scorer.model.u[each.name]
+            continue
+        counts = level_shares([level[different]], [len(each.levels)])[0]
+        if counts.sum() >= 20:
+            shares[each.name] = smoothed(counts + 5 * np.array(scorer.model.u[each.name]), 1e-4)
+    return Lookalike(lookalikes.id, lookalikes.same, [float(x) for x in odds], shares)
+
+
+def _random_pairs(rows: int) -> tuple[Array, Array]:
+    """Pairs of rows that nothing brought together; the same ones every time."""
+    many = min(RANDOM_PAIRS, rows * (rows - 1) // 2)
+    draw = np.random.default_rng(20260101)
+    left = draw.integers(0, rows, many)
+    right = (left + draw.integers(1, rows, many)) % rows
+    return np.minimum(left, right), np.maximum(left, right)
+
+
+def _anchored(
+    anchor: list[str], part: Any, rows: int, sample: int, at_most: int = 4
+) -> tuple[Array, Array]:
+    bits = row_bits(rows)
+    packed = packed_keys(keys_of(part(name) for name in anchor), bits)
+    # Blocks of more than four are as likely a shared number as a person.
+    found, _, _ = pairs_of_pass(packed, bits, at_most)
+    pairs = np.concatenate(found) if found else np.zeros(0, np.uint64)
+    pairs.sort()
+    if len(pairs) > sample:
+        pairs = pairs[np.linspace(0, len(pairs) - 1, sample).astype(np.int64)]
+    return (pairs >> bits).astype(np.int64), (
+        pairs & ((np.uint64(1) << bits) - np.uint64(1))
+    ).astype(np.int64)
+
+
+def _matches_per_record(document: Matching, part: Any, rows: int) -> float:
+    """Pairs of one person per record, from two anchors that miss independently (Lincoln and Petersen)."""
+    bits = row_bits(rows)
+    sets = []
+    for anchor in document.train.anchors[:3]:
+        packed = packed_keys(keys_of(part(name) for name in anchor), bits)
+        found, _, _ = pairs_of_pass(packed, bits, 8)
+        pairs = np.concatenate(found) if found else np.zeros(0, np.uint64)
+        pairs.sort()
+        sets.append(pairs)
+    best = max((len(s) for s in sets), default=0)
+    for i, a in enumerate(sets):
+        for b in sets[i + 1 :]:
+            merged = np.concatenate([a, b])
+            merged.sort()
+            both = int((merged[1:] == merged[:-1]).sum())
+            if both >= FEW:
+                best = max(best, len(a) * len(b) // both)
+    return min(max(best / rows, 1e-3), 20.0)
+
+
+def _ecm(anchored: list[Array], strangers: list[Array], sizes: list[int]) -> list[Array]:
+    """m of each comparison: ECM on anchored and random pairs together, started from their own shares."""
+    from recordlinkage.algorithms.nb_sklearn import ECM
+
+    take = min(len(anchored[0]), len(strangers[0]), ECM_PAIRS)
+    some = np.linspace(0, len(anchored[0]) - 1, take).astype(np.int64)
+    rows = np.vstack(
+        [
+            np.column_stack([levels[some] for levels in anchored]),
+            np.column_stack([levels[:take] for levels in strangers]),
+        ]
+    ).astype(np.int8)
+
+    class Anchored(ECM):  # type: ignore[misc]
+        """ECM that starts where the anchors stand, so that its first class is theirs."""
+
+        def _init_parameters_random(self, binary: Any) -> tuple[Array, Array]:
+            starts = []
+            for levels in (rows[take:], rows[:take]):
+                shares: list[float] = []
+                for column, coder in enumerate(self._binarizers):
+                    counts = np.array(
+                        [(levels[:, column] == c).sum() for c in coder.classes_], float
+                    )
+                    shares += list((counts + 0.5) / (counts + 0.5).sum())
+                starts.append(shares)
+            return np.log([0.5, 0.5]), np.log(np.array(starts))
+
+    learner = Anchored(init="random", max_iter=25, binarize=None, atol=1e-4)
+    try:
+        with np.errstate(all="ignore"):
+            learner.fit(rows)
+        probabilities = np.exp(learner.feature_log_prob_[1])
+    except Exception:
+        # A column with a single level has nothing to separate; the anchors' own shares stand.
+        probabilities = None
+    found = []
+    at = 0
+    for column, size in enumerate(sizes):
+        shares = np.zeros(size + 1)
+        if probabilities is None or not np.isfinite(probabilities).all():
+            shares = np.bincount(anchored[column], minlength=size + 1)[: size + 1].astype(float)
+        else:
+            classes = learner._binarizers[column].classes_
+            shares[classes.astype(int)] = probabilities[at : at + len(classes)]
+            at += len(classes)
+        found.append(shares[1:])
+    return found

@@ -1,0 +1,148 @@
+"""From weighed pairs to persons: loose components, every pair inside weighed, then average linkage.
+
+A component of single links lets one bad edge join two people. So inside every component all pairs are
+weighed, also those no pass had brought together, and its records are put together step by step: the two
+groups whose records agree best on average first, never against a conflict, and only while the average
+stays above the threshold. Components of one size are worked on together, as one array.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+
+Array = np.ndarray[Any, Any]
+CAP = 40.0
+"""Bits above which agreement does not outweigh more disagreement elsewhere."""
+FLOOR = -30.0
+NEVER = np.float32(-1e9)
+"""Weight of a pair that must not be one person …"""
+ALWAYS = np.float32(1e6)
+"""… and of one that people joined."""
+LARGEST = 250
+"""Records of one component; a larger one is cut at a higher weight first."""
+
+
+def components(rows: int, left: Array, right: Array) -> Array:
+    """Component number of every row."""
+    if not len(left):
+        return np.arange(rows, dtype=np.int32)
+    graph = coo_array((np.ones(len(left), np.int8), (left, right)), shape=(rows, rows))
+    return np.asarray(connected_components(graph, directed=False)[1])
+
+
+def partition(
+    rows: int,
+    left: Array,
+    right: Array,
+    weight: Array,
+    weigh: Callable[[Array, Array], Array],
+    certain: float,
+    loose: float = 0.0,
+) -> Array:
+    """Person number (the smallest row of the person) of every row.
+
+    `weigh(left, right)` gives the weight of any pair of rows, NEVER where a conflict forbids it.
+    """
+    person = np.arange(rows, dtype=np.int64)
+    keep = weight >= loose
+    left, right, weight = left[keep], right[keep], weight[keep]
+    nodes = np.unique(np.r_[left, right]) if len(left) else np.zeros(0, np.int64)
+    if not len(nodes):
+        return person
+    a, b = np.searchsorted(nodes, left), np.searchsorted(nodes, right)
+    label = _bounded_components(len(nodes), a, b, weight)
+    order = np.argsort(label, kind="stable")
+    starts = np.flatnonzero(np.r_[True, np.diff(label[order]) != 0])
+    sizes = np.diff(np.r_[starts, len(order)])
+    for size in np.unique(sizes[sizes > 1]):
+        members = nodes[order[starts[sizes == size][:, None] + np.arange(size)]]
+        step = max(1, 4_000_000 // (size * size))
+        for at in range(0, len(members), step):
+            some = members[at : at + step]
+            person[some] = np.take_along_axis(some, _agglomerate(some, weigh, certain), axis=1)
+    return person
+
+
+def _bounded_components(size: int, a: Array, b: Array, weight: Array) -> Array:
+    """Components of at most LARGEST records: where one is larger, its weakest edges are raised out first."""
+    label = components(size, a, b).astype(np.int64)
+    cut = 0.0
+    while True:
+        counts = np.bincount(label)
+        if counts.max(initial=0) <= LARGEST:
+            return label
+        cut += 2.0
+        big = counts[label[a]] > LARGEST
+        keep = ~big | (weight >= cut)
+        a, b, weight = a[keep], b[keep], weight[keep]
+        label = components(size, a, b).astype(np.int64)
+        if cut > 60:
+            return label
+
+
+def _agglomerate(members: Array, weigh: Callable[[Array, Array], Array], certain: float) -> Array:
+    """Position (in its component) of the first record of each record's person; components x size, int64."""
+    count, size = members.shape
+    i, j = np.triu_indices(size, 1)
+    flat = weigh(members[:, i].ravel(), members[:, j].ravel()).reshape(count, len(i))
+    never, always = flat <= NEVER / 2, flat >= ALWAYS / 2
+    flat = np.clip(flat, FLOOR, CAP).astype(np.float32)
+    flat[never], flat[always] = NEVER, ALWAYS
+    first = np.tile(np.arange(size), (count, 1))
+    # Nothing to decide where every pair agrees.
+    plain = (flat >= certain).all(axis=1)
+    first[plain] = 0
+    todo = np.flatnonzero(~plain)
+    if not len(todo):
+        return first
+    mean = np.full((len(todo), size, size), -np.inf, np.float32)
+    mean[:, i, j] = flat[todo]
+    mean[:, j, i] = flat[todo]
+    weight = np.ones((len(todo), size), np.float32)
+    group = np.tile(np.arange(size), (len(todo), 1))
+    alive = np.arange(len(todo))
+    while len(alive):
+        best = mean[alive].reshape(len(alive), -1).argmax(axis=1)
+        x, y = np.minimum(best // size, best % size), np.maximum(best // size, best % size)
+        good = mean[alive, x, y] >= certain
+        alive, x, y = alive[good], x[good], y[good]
+        if not len(alive):
+            break
+        nx, ny = weight[alive, x][:, None], weight[alive, y][:, None]
+        row_x, row_y = mean[alive, x], mean[alive, y]
+        with np.errstate(invalid="ignore"):
+            joined = (nx * row_x + ny * row_y) / (nx + ny)
+        joined[(row_x <= NEVER / 2) | (row_y <= NEVER / 2)] = NEVER
+        joined[np.isneginf(row_x) | np.isneginf(row_y)] = -np.inf
+        mean[alive, x] = joined
+        mean[alive, :, x] = joined
+        mean[alive, y] = -np.inf
+        mean[alive, :, y] = -np.inf
+        weight[alive, x] += weight[alive, y]
+        moved = group[alive] == y[:, None]
+        group[alive] = np.where(moved, x[:, None], group[alive])
+    first[todo] = group
+    return first
+
+
+def pairs_inside(person: Array, at_most: int) -> tuple[Array, Array]:
+    """Pairs of rows of one person, evenly chosen where there are more than `at_most`."""
+    order = np.argsort(person, kind="stable")
+    starts = np.flatnonzero(np.r_[True, np.diff(person[order]) != 0])
+    sizes = np.diff(np.r_[starts, len(order)])
+    lefts, rights = [np.zeros(0, np.int64)], [np.zeros(0, np.int64)]
+    for size in np.unique(sizes[sizes > 1]):
+        members = order[starts[sizes == size][:, None] + np.arange(size)]
+        i, j = np.triu_indices(size, 1)
+        lefts.append(members[:, i].ravel())
+        rights.append(members[:, j].ravel())
+    left, right = np.concatenate(lefts), np.concatenate(rights)
+    if len(left) > at_most:
+        some = np.linspace(0, len(left) - 1, at_most).astype(np.int64)
+        left, right = left[some], right[some]
+    return np.minimum(left, right), np.maximum(left, right)

@@ -1,0 +1,228 @@
+"""Properties of linking, on invented people: what must hold whatever the records are."""
+
+from __future__ import annotations
+
+import json
+from itertools import combinations
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+
+from datasach.link.block import candidates
+from datasach.link.engine import NO_JUDGEMENT, Judged, Linked, link_records, weigher
+from datasach.link.index import Index
+from datasach.link.partition import ALWAYS, NEVER, partition
+from datasach.link.weigh import Model
+from datasach.pipeline.linking import link_files
+from tests.unit.link.people import ROOT, document, encode, frame_of, partition_of, population, read
+
+PEOPLE = population(seed=1, persons=1500)
+
+
+@pytest.fixture(scope="module")
+def linked() -> Linked:
+    return link_records(encode(PEOPLE))
+
+
+def answer(linked: Linked, frame: pl.DataFrame) -> set[frozenset[str]]:
+    return partition_of(frame["record_key"].gather(linked.records.order), pl.Series(linked.person))
+
+
+def test_most_people_are_put_together_and_nobody_with_another(linked: Linked) -> None:
+    truth = partition_of(PEOPLE["record_key"], PEOPLE["person"])
+    found = answer(linked, PEOPLE)
+    keys = dict(zip(PEOPLE["record_key"], PEOPLE["person"], strict=True))
+    assert all(len({keys[k] for k in person}) == 1 for person in found)
+    assert len(truth & found) > 0.97 * len(truth)
+
+
+def test_the_order_of_records_changes_nothing(linked: Linked) -> None:
+    shuffled = PEOPLE.sample(fraction=1, shuffle=True, seed=7)
+    assert answer(link_records(encode(shuffled)), shuffled) == answer(linked, PEOPLE)
+
+
+def test_files_split_in_any_way_give_the_same_bytes(tmp_path: Path) -> None:
+    one, two = tmp_path / "all.parquet", [tmp_path / "a.parquet", tmp_path / "b.parquet"]
+    PEOPLE.write_parquet(one)
+    PEOPLE[:700].write_parquet(two[1])
+    PEOPLE[700:].write_parquet(two[0])
+    results = []
+    for files, name in (([one], "x"), (two, "y"), ([one], "z")):
+        link_files(files, ROOT / "rules/linkage/person.yaml", tmp_path / name, None, None)
+        results.append(pl.read_parquet(tmp_path / name / "persons.parquet").sort("record_key"))
+    assert results[0].equals(results[1]) and results[0].equals(results[2])
+
+
+def test_the_parts_of_a_weight_add_up_to_it(tmp_path: Path) -> None:
+    file = tmp_path / "all.parquet"
+    PEOPLE.write_parquet(file)
+    link_files([file], ROOT / "rules/linkage/person.yaml", tmp_path / "out", None, None)
+    pairs = pl.read_parquet(tmp_path / "out/pairs.parquet")
+    parts = pairs.drop("key_a", "key_b", "weight", "same_person", "conflict")
+    assert len(pairs) > 1000
+    assert (parts.sum_horizontal() - pairs["weight"]).abs().max() < 1e-3
+
+
+def test_a_pair_weighs_the_same_from_both_sides(linked: Linked) -> None:
+    left, right = linked.pairs.left.astype(int), linked.pairs.right.astype(int)
+    there, _ = linked.scorer.weigh(left, right)
+    back, _ = linked.scorer.weigh(right, left)
+    assert np.abs(there - back).max() < 1e-3
+
+
+def test_candidates_are_all_pairs_that_agree_on_a_pass() -> None:
+    few = population(seed=3, persons=60)
+    records = encode(few)
+    left, right, _ = candidates(document().passes, records.part, records.rows)
+    found = set(zip(left.tolist(), right.tolist(), strict=True))
+    expected = set()
+    for each in document().passes:
+        keys = list(zip(*(records.part(name).tolist() for name in each.on), strict=True))
+        expected |= {
+            (i, j)
+            for i, j in combinations(range(records.rows), 2)
+            if keys[i] == keys[j] and 0 not in keys[i]
+        }
+    assert found == expected
+
+
+def slow_partition(
+    rows: int, weights: dict[tuple[int, int], float], join: float
+) -> set[frozenset[int]]:
+    """Average linkage written plainly: join the two groups that agree best, while they agree enough."""
+    groups = [frozenset([row]) for row in range(rows)]
+    while True:
+        best, pair = -np.inf, None
+        for x, y in combinations(sorted(groups, key=min), 2):
+            between = [weights[min(i, j), max(i, j)] for i in x for j in y]
+            mean = NEVER if min(between) <= NEVER / 2 else float(np.mean(np.clip(between, -30, 40)))
+            if mean > best:
+                best, pair = mean, (x, y)
+        if pair is None or best < join:
+            return set(groups)
+        groups = [g for g in groups if g not in pair] + [pair[0] | pair[1]]
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_persons_equal_average_linkage_done_slowly(seed: int) -> None:
+    draw = np.random.default_rng(seed)
+    rows = int(draw.integers(2, 9))
+    left, right = np.triu_indices(rows, 1)
+    weight = draw.normal(1, 8, len(left)).astype(np.float32)
+    weight[draw.random(len(left)) < 0.1] = NEVER
+    told = {(int(i), int(j)): float(w) for i, j, w in zip(left, right, weight, strict=True)}
+    # A chain keeps all rows in one component, as loose edges do.
+    for i in range(rows - 1):
+        told[i, i + 1] = max(told[i, i + 1], 0.5)
+    table = np.full((rows, rows), 0.0, np.float32)
+    for (i, j), w in told.items():
+        table[i, j] = table[j, i] = w
+    found = partition(rows, left, right, table[left, right], lambda a, b: table[a, b], 1.0, 0.0)
+    got = {frozenset(np.flatnonzero(found == f).tolist()) for f in np.unique(found)}
+    assert got == slow_partition(rows, told, 1.0)
+
+
+def test_yesterday_and_tonight_equal_everything_at_once(linked: Linked, tmp_path: Path) -> None:
+    """The index, fed in three nights with changed records, answers as linking all of it with the same model."""
+    first, later = PEOPLE[:2500], PEOPLE[2500:]
+    start = link_records(encode(first))
+    index = Index.build(tmp_path / "index", start, first["record_key"])
+    moved = first[:40].with_columns(commune_code=pl.lit("26734"), phone=pl.lit("0912000000"))
+    for night in (later[:300], pl.concat([later[300:], moved[:20]]), moved[20:]):
+        index.add(read(night))
+        index = Index.open(tmp_path / "index", document())
+    now = pl.concat([first[40:], moved, later])
+    whole = link_records(encode(now), start.model, start.rare, prior_records=start.prior_records)
+    persons = index.persons()
+    assert persons.height == now.height
+    assert partition_of(persons["record_key"], persons["person"]) == answer(whole, now)
+
+
+def test_a_judgement_joins_and_parts_and_only_what_it_must(linked: Linked) -> None:
+    records = linked.records
+    before = answer(linked, PEOPLE)
+    keys = PEOPLE["record_key"].gather(records.order).to_list()
+    together = next(p for p in sorted(before, key=sorted) if len(p) == 2)
+    strangers = [next(iter(p)) for p in sorted(before, key=sorted) if len(p) == 1][:2]
+    rows = {key: row for row, key in enumerate(keys)}
+    a, b = (rows[k] for k in sorted(together))
+    c, d = (rows[k] for k in strangers)
+    judged = Judged.of(np.array([a, c]), np.array([b, d]), np.array([False, True]))
+    after = answer(link_records(records, linked.model, linked.rare, judged), PEOPLE)
+    assert after - before == {frozenset([k]) for k in together} | {frozenset(strangers)}
+    assert before - after == {together} | {frozenset([k]) for k in strangers}
+
+
+MAN = {"full_name": "Nguyễn Văn Minh", "born_on": "1985-03-12", "sex": "1", "phone": "0912345601",
+       "commune_code": "00004", "province_code": "01", "insurance_number": "0123456789"}  # fmt: skip
+
+
+def persons_of(linked: Linked, *rows: dict, strict: bool = False) -> int:
+    """How many persons a trained model sees in a few records."""
+    found = link_records(
+        encode(frame_of(*rows)), linked.model, linked.rare, strict=strict, prior_records=100_000
+    )
+    return len(set(found.person.tolist()))
+
+
+def test_two_valid_ids_are_two_people_though_all_else_agrees(linked: Linked) -> None:
+    assert persons_of(linked, MAN, MAN) == 1
+    assert (
+        persons_of(
+            linked, MAN | {"citizen_id": "001085012345"}, MAN | {"citizen_id": "001085098765"}
+        )
+        == 2
+    )
+
+
+def test_an_id_mistyped_by_one_digit_is_joined_but_not_published_as_one(linked: Linked) -> None:
+    pair = (MAN | {"citizen_id": "001085012345"}, MAN | {"citizen_id": "001085012745"})
+    assert persons_of(linked, *pair) == 1
+    assert persons_of(linked, *pair, strict=True) == 2
+
+
+def test_a_record_without_id_does_not_bridge_two_ids(linked: Linked) -> None:
+    one, other = MAN | {"citizen_id": "001085012345"}, MAN | {"citizen_id": "001085098765"}
+    assert persons_of(linked, one, MAN, other) == 2
+
+
+def test_a_child_under_its_mothers_number_is_not_its_mother(linked: Linked) -> None:
+    mother = {"full_name": "Trần Thị Lan", "born_on": "1990-05-20", "sex": "2", "citizen_id": "001190012345",
+              "phone": "0912345699", "commune_code": "00004", "province_code": "01"}  # fmt: skip
+    child = mother | {"full_name": "Nguyễn Minh Khôi", "born_on": "2019-02-03", "sex": "1"}
+    assert persons_of(linked, mother, child) == 2
+
+
+def test_twins_are_two(linked: Linked) -> None:
+    twin = MAN | {"born_on": "2015-03-12", "insurance_number": None, "mother_name": "Trần Thị Lan"}
+    an, lan, khanh = (
+        twin | {"full_name": f"Nguyễn Văn {given}"} for given in ("An", "Lan", "Khánh")
+    )
+    assert persons_of(linked, an, khanh) == 2
+    assert persons_of(linked, an, lan, strict=True) == 2, "alike, but both are usual names"
+    assert persons_of(linked, khanh, twin | {"full_name": "Nguyễn Văn Khánhh"}) == 1, (
+        "no usual name: a slip"
+    )
+
+
+def test_a_model_is_kept_and_read_again(linked: Linked, tmp_path: Path) -> None:
+    linked.model.save(tmp_path / "model.json")
+    again = link_records(linked.records, Model.load(tmp_path / "model.json"), linked.rare)
+    assert np.array_equal(again.person, linked.person)
+    assert json.loads((tmp_path / "model.json").read_text())["version"] == document().version
+
+
+def test_what_a_judgement_joins_weighs_more_than_any_evidence(linked: Linked) -> None:
+    weigh = weigher(
+        linked.records,
+        linked.scorer,
+        Judged.of(np.array([0]), np.array([1]), np.array([True])),
+        False,
+    )
+    assert weigh(np.array([0]), np.array([1]))[0] == ALWAYS
+    assert (
+        weigher(linked.records, linked.scorer, NO_JUDGEMENT, False)(np.array([0]), np.array([1]))[0]
+        < ALWAYS
+    )

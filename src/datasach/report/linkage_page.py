@@ -15,7 +15,6 @@ from datasach.report.book import Book, Context
 from datasach.report.counts import Share
 from datasach.report.disclosure import merge_small
 from datasach.report.places import folder_of
-from datasach.spec.matching import Matching
 from datasach.store.warehouse import sql_name
 
 BUCKETS = ((1, 1, "1"), (2, 2, "2"), (3, 5, "3–5"), (6, 10, "6–10"), (11, 10**9, "11+"))
@@ -45,7 +44,7 @@ def linkage(book: Book, _: str) -> Context:
     size = len(BUCKETS)
     labels = [label for _, _, label in BUCKETS]
     small = book.words.verdicts.small_cell
-    matching = book.night.project.matching
+    model = book.night.project.linkage
     reuse = _reuse(book)
     return {
         "found": {name: counted.get(name, 0) for name in LINK_COUNTS},
@@ -54,9 +53,9 @@ def linkage(book: Book, _: str) -> Context:
         "known_by": merge_small(KNOWN_BY, row[-4:-1], small),
         "persons": row[-1],
         "unresolved": row[-2],
-        "keys": book.night.project.linkage.strong_keys,
-        "possible": matching.possible,
-        "thresholds": _thresholds(matching),
+        "keys": model.strong_keys,
+        "possible": book.night.project.matching.possible,
+        "thresholds": _thresholds(book.night.project.matching),
         "weights": _rows(book, "weight_histogram", "bin_bits, count", "bin_bits"),
         "passes": _rows(book, "passes", '"pass", pairs, gain', "gain DESC"),
         "cluster_sizes": _sizes(book, small),
@@ -66,12 +65,13 @@ def linkage(book: Book, _: str) -> Context:
     }
 
 
-def _thresholds(matching: Matching) -> list[tuple[float, str]]:
+def _thresholds(model: Any) -> list[tuple[float, str]]:
     """Weights from which something happens to a pair, in bits, as rules/linkage/person.yaml declares them."""
+    names = (("possible", "xem xét · review"), ("certain", "gộp · merge"))
     return [
-        (matching.possible, "xem xét · review"),
-        (matching.join, "nối · join"),
-        (matching.certain, "chắc chắn · certain"),
+        (float(value), said)
+        for name, said in names
+        if (value := getattr(model, name, None)) is not None
     ]
 
 
@@ -97,15 +97,14 @@ def _sizes(book: Book, small: int) -> list[tuple[str, int]]:
 
 
 def _resolving(book: Book) -> list[dict[str, Any]]:
-    """Temporary ids by the night that gave them: how many have got a number since, after how many days.
-    link.temporary (born_night, resolved_night) is written by the engine that follows them."""
-    if not _there(book, "temporary"):
+    """Temporary ids by the night that gave them: how many have got a number since, after how many days."""
+    if not _there(book, "temporary_ids"):
         return []
     return [
         {"night": night, "given": given, "resolved": resolved, "days": days}
         for night, given, resolved, days in book.night.warehouse.rows(
-            "SELECT CAST(born_night AS VARCHAR), count(*), count(resolved_night),"
-            " median(date_diff('day', born_night, resolved_night)) FROM link.temporary GROUP BY ALL ORDER BY ALL DESC"
+            "SELECT CAST(given_on AS VARCHAR), count(*), count(*) FILTER (state = 'identified'),"
+            " median(days) FILTER (state = 'identified') FROM link.temporary_ids GROUP BY ALL ORDER BY ALL DESC"
         )
     ]
 

@@ -28,7 +28,7 @@ def test_a_mistake_in_a_declaration_has_its_own_exit_code(tmp_path: Path) -> Non
     (tmp_path / "pyproject.toml").touch()
     done = datasach("check", "--project", tmp_path)
     assert done.returncode == 10
-    assert "rules/linkage/person.yaml:1: this file is missing" in done.stderr
+    assert "rules/linkage/strong.yaml:1: this file is missing" in done.stderr
 
 
 def test_an_inbox_that_is_not_there_is_said_so(tmp_path: Path) -> None:

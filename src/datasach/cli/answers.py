@@ -30,6 +30,7 @@ def explain(
     """Walk one record from its file to the published row, or to why it was held.
 
     RECORD is FILE:TABLE:ROW (as receipts print it), FACILITY|MA_LK, or the place in a file: NAME#LINE.
+    P-… (or T-…) is a person: his records, what joins them, the weakest link, where his golden fields come from.
     """
     from datasach.pipeline.explain import explain_record, explain_values
     from datasach.protect.desk import Asked

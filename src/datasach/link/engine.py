@@ -31,8 +31,8 @@ from datasach.link.encode import (
     text_hash,
     verify_citizen_ids,
 )
-from datasach.link.learn import learn
-from datasach.link.partition import ALWAYS, NEVER, partition
+from datasach.link.learn import learn, relearn
+from datasach.link.partition import ALWAYS, NEVER, pairs_inside, partition
 from datasach.link.weigh import CHUNK, Model, Scorer
 from datasach.spec.matching import Matching
 
@@ -274,6 +274,9 @@ def link_records(
         records.rows, pairs.left, pairs.right, pairs.weight,
         weigher(records, scorer, judged, strict), threshold(document, strict), document.loose,
     )  # fmt: skip
+    if refine:
+        model = relearn(model, scorer, *pairs_inside(person, document.train.sample))
+        return link_records(records, model, rare, judged, strict, prior_records)
     return Linked(records, model, rare, scorer, person, pairs, told, compared_pairs, prior_records)
 
 

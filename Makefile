@@ -49,7 +49,11 @@ lock:  ## Renew the locks on purpose (needs uv); look at the demo's figures befo
 	cd requirements && uv pip compile run.in --python-version 3.11 --generate-hashes --no-header --no-emit-index-url -o run.txt
 	cd requirements && uv pip compile dev.in --python-version 3.11 --generate-hashes --no-header --no-emit-index-url -o dev.txt
 
+example: $(VENV)/run  ## Renew reports/example from a fresh demo (after a change of templates, style or words)
+	rm -rf build/example && $(BIN)/datasach demo --out build/example --quiet
+	$(BIN)/python -m datasach.report.example build/example/warehouse reports/example
+
 clean:  ## Remove the demo and caches
 	rm -rf demo .pytest_cache .mypy_cache .ruff_cache .hypothesis build
 
-.PHONY: help run test test-fast test-long flow check bench lock clean
+.PHONY: help run test test-fast test-long flow check bench lock example clean

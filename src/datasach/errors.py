@@ -64,6 +64,12 @@ class AccessRefused(DatasachError):
     exit_code = 50
 
 
+class MachineTrouble(DatasachError):
+    """A disk is full, failing or read-only. Nothing half was published; the same command goes on later."""
+
+    exit_code = 31
+
+
 EXIT_CODES = {
     0: "everything done, every database released",
     1: "our bug: an invariant is broken",
@@ -73,7 +79,10 @@ EXIT_CODES = {
     12: "a table about to be published breaks its contract",
     13: "records to be linked are not what their linkage document describes",
     20: "at least one database was withheld by the gate",
+    21: "complete, but a source that was due has not come or could not be read",
+    22: "most of the night could not be read: nothing was released, readers keep the last release",
     30: "the warehouse is busy or damaged",
+    31: "the disk is full or failing; the same command goes on where it stopped",
     40: "a signature, an evidence file or the chain of nightly heads does not hold",
     50: "refused: role, purpose, territory or consent does not allow it",
     51: "identifiers were found outside their zone",

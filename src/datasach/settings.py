@@ -5,7 +5,7 @@ environment or the clock, so that a run can be repeated and a test can choose it
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
@@ -24,6 +24,36 @@ class Resources:
     @property
     def threads(self) -> int:
         return self.workers
+
+
+@dataclass(frozen=True, slots=True)
+class ReadLimits:
+    """What reading one file may cost. Figures of the design study (own measurements); each has a variable."""
+
+    memory_mb: int = 1536
+    """Memory a reading process may add to what it has when idle."""
+    cpu_s: float = 60.0
+    wall_s: float = 120.0
+    per_mb_s: float = 0.5
+    """Seconds a file may take for each of its megabytes, on top of both."""
+    written_mb: int = 1024
+    """Size of one file a reading process may write, on top of eight times what it reads."""
+
+
+def read_limits() -> ReadLimits:
+    """DATASACH_READ_MEMORY_MB, _CPU_S, _WALL_S, _PER_MB_S, _WRITTEN_MB replace the figures."""
+    plain = ReadLimits()
+    said = {
+        name: type(value)(os.environ[variable])
+        for name, value in asdict(plain).items()
+        if (variable := f"DATASACH_READ_{name.upper()}") in os.environ
+    }
+    return replace(plain, **said)
+
+
+def fault() -> str | None:
+    """The fault a test wants (see `store.faults`); None in real life."""
+    return os.environ.get("DATASACH_FAULT") or None
 
 
 def find_project(start: Path | None = None) -> Path:

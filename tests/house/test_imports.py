@@ -25,8 +25,8 @@ ONLY_IN = {
     "signxml": {"signing/verify.py"},
     "prefect": {"runners/prefect.py"},
     "great_expectations": {"validate/gx.py"},
-    "recordlinkage": {"link/estimate.py", "link/learn.py"},
-    "pandas": {"link/estimate.py", "validate/gx.py"},
+    "recordlinkage": {"link/learn.py"},
+    "pandas": {"validate/gx.py"},
 }
 
 

@@ -1931,7 +1931,7 @@ def _(e: Encounter, scene: Scene) -> Hit | None:
 @defect("text_read_in_wrong_encoding", "texts")
 def _(e: Encounter, scene: Scene) -> Hit | None:
     e.summary["LY_DO_VV"] = "Đau bụng vùng thượng vị".encode().decode("cp1252", "ignore")
-    return Hit("XML1", ("ly_do_vv",), reasons=("double_utf8", "control"))
+    return Hit("XML1", ("ly_do_vv",), reasons=("double_utf8", "control", "garbled"))
 
 
 @defect("code_from_spreadsheet", "texts")

@@ -30,6 +30,7 @@ def explain(
     """Walk one record from its file to the published row, or to why it was held.
 
     RECORD is FILE:TABLE:ROW (as receipts print it), FACILITY|MA_LK, or the place in a file: NAME#LINE.
+    P-… (or T-…) is a person: his records, what joins them, the weakest link, where his golden fields come from.
     """
     from datasach.pipeline.explain import explain_record, explain_values
     from datasach.protect.desk import Asked
@@ -123,4 +124,44 @@ def department(out: Path, province: str) -> None:
     click.echo(department_text(read_answer(out, province)))
 
 
-VERBS = (explain, profile, precheck, tasks, fix, department)
+@click.command()
+@project_option
+@click.option("--out", required=True, type=warehouse_type, help="Warehouse folder.")
+@click.option("--night", type=night_type, help="Default: the last night reported.")
+@click.option("--province", help="Two digits, of the list of 34.")
+@click.option("--facility", help="Code of a facility or sender.")
+@click.option(
+    "--to", "target", type=click.Path(dir_okay=False, path_type=Path), help="File to write."
+)
+def workbook(
+    root: Path | None, out: Path, night: Any, province: str | None, facility: str | None,
+    target: Path | None,
+) -> None:  # fmt: skip
+    """Write the workbook of one Department or of one facility, with every row."""
+    from datasach.report.workbooks import write_one
+
+    if (province is None) == (facility is None):
+        raise click.UsageError("name either --province or --facility")
+    when = night.date().isoformat() if night else None
+    click.echo(write_one(load(root), out, when, province, facility, target))
+
+
+@click.command()
+@project_option
+@click.option("--out", required=True, type=warehouse_type, help="Warehouse folder.")
+@click.option("--night", type=night_type, help="Default: the last night reported.")
+@click.option("--province", help="Two digits; default: the nation.")
+@click.option("--since", type=night_type, help="The last meeting; default: seven nights before.")
+@click.option("--to", "target", type=click.Path(file_okay=False, path_type=Path), help="Folder.")
+def pack(
+    root: Path | None, out: Path, night: Any, province: str | None, since: Any, target: Path | None
+) -> None:
+    """Write what a meeting needs: worst defects, who owes what, coverage; to print and as XLSX."""
+    from datasach.report.pack import write_pack
+
+    when, before = (one.date().isoformat() if one else None for one in (night, since))
+    for path in write_pack(load(root), out, when, province, before, target):
+        click.echo(path)
+
+
+VERBS = (explain, profile, precheck, tasks, fix, department, workbook, pack)

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from datasach import settings
-from datasach.cli.common import load, night_type, progress, project_option
+from datasach.cli.common import load, night_type, progress, project_option, warehouse_type
 
 
 @click.command()
@@ -127,4 +127,36 @@ def catalogue(root: Path | None, out: Path) -> None:
     click.echo(publish_catalogue(load(root), out))
 
 
-VERBS = (run, demo, flow, show_plan, check, schema, catalogue)
+@click.command()
+@project_option
+@click.option("--inbox", required=True, type=click.Path(file_okay=False, path_type=Path))
+@click.option("--from", "first", required=True, type=night_type, help="First night (YYYY-MM-DD).")
+@click.option("--to", "last", required=True, type=night_type, help="Last night (YYYY-MM-DD).")
+@click.option("--out", required=True, type=click.Path(file_okay=False, path_type=Path))
+@click.option("--quiet", is_flag=True, help="No progress display.")
+def backfill(root: Path | None, inbox: Path, first: Any, last: Any, out: Path, quiet: bool) -> None:
+    """Run many nights in order; stopped anywhere, the same command goes on."""
+    from datasach.pipeline.backfill import backfill as fill
+    from datasach.pipeline.summary import summary
+
+    with progress(quiet) as watch:
+        outcomes = fill(load(root), inbox, out, first.date(), last.date(), watch)
+    for outcome in outcomes:
+        click.echo(summary(outcome))
+    raise SystemExit(max(outcome.exit_code for outcome in outcomes))
+
+
+@click.command()
+@click.option("--out", required=True, type=warehouse_type, help="Warehouse folder.")
+@click.option("--night", required=True, type=night_type, help="The night to repeat (YYYY-MM-DD).")
+@click.option("--quiet", is_flag=True, help="No progress display.")
+def replay(out: Path, night: Any, quiet: bool) -> None:
+    """Run an old night again with its own files and declarations, and compare with what was published."""
+    from datasach.pipeline.replay import replay as again
+
+    with progress(quiet) as watch:
+        replayed = again(out, night.date(), watch)
+    click.echo(replayed.told())
+
+
+VERBS = (run, backfill, replay, demo, flow, show_plan, check, schema, catalogue)

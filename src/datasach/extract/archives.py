@@ -16,6 +16,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from datasach.errors import UnreadableExtract
+from datasach.store.trouble import is_the_machines
 
 MAX_MEMBERS = 5_000
 MAX_MEMBER_BYTES = 400 * 2**20
@@ -25,15 +26,29 @@ CHUNK = 1 << 20
 MEMBER_NAME = re.compile(r"[\w .\-()/]{1,200}")
 ZIP_MAGIC = b"PK\x03\x04"
 GZIP_MAGIC = b"\x1f\x8b"
+OTHER_MAGIC = (b"7z\xbc\xaf\x27\x1c", b"Rar!", b"BZh", b"\xfd7zXZ\x00")
+"""7-Zip, RAR, bzip2, xz: told apart only to say which archives are accepted."""
+ENCRYPTED = 0x1
+"""Bit of a member's general purpose flags."""
+
+
+def may_be_archive(head: bytes) -> bool:
+    """Do the first bytes say that this has to be opened to know what is in it? Workbooks are zips."""
+    return head.startswith((GZIP_MAGIC, b"PK", *OTHER_MAGIC))
 
 
 def kind_of(path: Path) -> str:
-    """`zip`, `gzip` or `plain`, by what the file is, not by its name. XLSX, a zip, counts as plain."""
+    """`zip`, `gzip` or `plain`, by what the file is, not by its name. XLSX, a zip, counts as plain.
+
+    Raises UnreadableExtract ARC_FORMAT for archives of a kind that is not taken.
+    """
     with path.open("rb") as handle:
-        head = handle.read(4)
+        head = handle.read(8)
+    if head.startswith(OTHER_MAGIC):
+        raise UnreadableExtract("ARC_FORMAT", "neither zip nor gzip")
     if head.startswith(GZIP_MAGIC):
         return "gzip"
-    if head == ZIP_MAGIC or head == b"PK\x05\x06":
+    if head.startswith((ZIP_MAGIC, b"PK\x05\x06")):
         return "plain" if _is_workbook(path) else "zip"
     return "plain"
 
@@ -78,7 +93,7 @@ def content(path: Path, kind: str, member: str | None) -> bytes:
         archive = _opened(path)
         return _read_member(archive, archive.getinfo(member or ""))
     except (KeyError, *_BROKEN) as error:
-        raise UnreadableExtract("ARC_CORRUPT", type(error).__name__) from None
+        raise _corrupt(error) from None
 
 
 _BROKEN = (
@@ -101,12 +116,13 @@ def _zip_members(path: Path) -> Iterator[tuple[str, bytes]]:
             for info in infos:
                 _refuse_name(info)
                 content = _read_member(archive, info)
+                _refuse_nested(content)
                 total += len(content)
                 if total > MAX_ARCHIVE_BYTES:
                     raise UnreadableExtract("ARC_BOMB", "archive grows beyond its limit")
                 yield info.filename, content
     except _BROKEN as error:
-        raise UnreadableExtract("ARC_CORRUPT", type(error).__name__) from None
+        raise _corrupt(error) from None
 
 
 def _refuse_name(info: zipfile.ZipInfo) -> None:
@@ -118,9 +134,19 @@ def _refuse_name(info: zipfile.ZipInfo) -> None:
         raise UnreadableExtract("ARC_NAME", "a member's name is not acceptable")
 
 
+def _refuse_nested(content: bytes) -> None:
+    """An archive inside an archive. A workbook is none."""
+    if content.startswith((GZIP_MAGIC, *OTHER_MAGIC)) or (
+        content.startswith(ZIP_MAGIC) and b"[Content_Types].xml" not in content
+    ):
+        raise UnreadableExtract("ARC_NESTED", "an archive inside an archive")
+
+
 def _read_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
     pieces, size = [], 0
     allowed = min(MAX_MEMBER_BYTES, max(1 << 20, info.compress_size * MAX_RATIO))
+    if info.flag_bits & ENCRYPTED:
+        raise UnreadableExtract("ARC_ENCRYPTED", "a member has a password")
     with archive.open(info) as member:
         # Count what comes out; the header's size is a claim.
         while piece := member.read(CHUNK):
@@ -142,5 +168,34 @@ def _gunzip(path: Path) -> bytes:
                     raise UnreadableExtract("ARC_BOMB", "the content grows beyond its limit")
                 pieces.append(piece)
     except (OSError, EOFError, zlib.error) as error:
-        raise UnreadableExtract("ARC_CORRUPT", type(error).__name__) from None
-    return b"".join(pieces)
+        raise _corrupt(error) from None
+    content = b"".join(pieces)
+    _refuse_nested(content)
+    return content
+
+
+def _corrupt(error: Exception) -> Exception:
+    """The refusal, unless it was the disk that failed."""
+    if is_the_machines(error):
+        return error
+    return UnreadableExtract("ARC_CORRUPT", type(error).__name__)
+
+
+def check_workbook(path: Path) -> None:
+    """Refuse a workbook whose parts would grow beyond the limits of archives.
+
+    Sizes are what the file says of itself: a lie ends with the memory of the process that believes it.
+    Raises UnreadableExtract ARC_BOMB, ARC_MEMBERS, XLSX_SYNTAX.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            infos = archive.infolist()
+    except _BROKEN as error:
+        if is_the_machines(error):
+            raise
+        raise UnreadableExtract("XLSX_SYNTAX", type(error).__name__) from None
+    if len(infos) > MAX_MEMBERS:
+        raise UnreadableExtract("ARC_MEMBERS", f"{len(infos)} members")
+    grown = sum(info.file_size for info in infos)
+    if grown > min(MAX_MEMBER_BYTES, max(1 << 24, path.stat().st_size * MAX_RATIO)):
+        raise UnreadableExtract("ARC_BOMB", "the workbook grows beyond its limit")

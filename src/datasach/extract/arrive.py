@@ -6,21 +6,21 @@ What can be refused on arrival is refused here: duplicates, broken archives, fil
 from __future__ import annotations
 
 import hashlib
+import os
 import re
-import stat
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
+from typing import Self
 
-import duckdb
-
-from datasach.errors import SpecError, UnreadableExtract
-from datasach.extract import archives, recognise
-from datasach.extract.readers import readers
+from datasach.errors import SpecError
+from datasach.extract.apart import Readers
+from datasach.extract.look import Contents, Landed, Looks, at_a_glance, look, refused
+from datasach.settings import ReadLimits, read_limits
 from datasach.spec.project import Project
-from datasach.spec.source import Options, Source
-from datasach.store.landing import land
+from datasach.store.landing import NotRegular, TooBig, fsync_landing, land
 from datasach.store.layout import Layout
 from datasach.store.ledger import FileRow, Ledger, Offer, file_id
 
@@ -28,8 +28,10 @@ SENDER = re.compile(r"[A-Za-z0-9_-]{1,20}")
 MAX_FILE_BYTES = 8 * 2**30
 TOGETHER = 200
 """Files entered in one transaction: each commit waits for the disk."""
-HEAD = 8192
-"""Bytes of a content that are looked at to recognise it."""
+LOOKS = 50
+"""Files one reading process looks into at a time."""
+UNCLAIMED = "SOURCE_UNKNOWN"
+NOT_READABLE = "FILE_NOT_READABLE"
 BATCH_FILES = {"bhyt_envelope": 2_000}
 BATCH_BYTES = {"bhyt_envelope": 48 * 2**20}
 TABULAR_FILES, TABULAR_BYTES = 200, 256 * 2**20
@@ -58,9 +60,15 @@ class Batch:
     source: str
     files: tuple[FileRef, ...]
 
-    @property
-    def bytes(self) -> int:
-        return sum(ref.size for ref in self.files)
+    def __len__(self) -> int:
+        return len(self.files)
+
+    def cut(self, start: int, end: int) -> Self:
+        """Some of its files, as a batch of their own."""
+        return type(self)(*_named(self.night, self.source, self.files[start:end]))
+
+    def size_of(self, index: int) -> int:
+        return self.files[index].size
 
 
 def nights_of(inbox: Path, until: date) -> list[Path]:
@@ -85,31 +93,59 @@ def arrive(
     inbox: Path,
     until: date,
     progress: Callable[[int], None] = lambda _: None,
+    *,
+    limits: ReadLimits | None = None,
+    workers: int = 1,
 ) -> int:
     """Enter every new file of every night up to `until`; returns how many were new.
 
     A file seen before (same place, size and time) is not touched. A crash leaves whole entries only.
+    Files that no source claimed are looked at again when the declarations have changed since.
     """
     seen = ledger.seen()
     new = 0
-    for folder in nights_of(inbox, until):
-        files = list(_files_below(folder))
-        for start in range(0, len(files), TOGETHER):
-            with ledger.transaction():
-                for sender, path in files[start : start + TOGETHER]:
-                    name = _shown(path.relative_to(folder))
-                    status = path.lstat()
-                    if (folder.name, name, status.st_size, status.st_mtime_ns) not in seen:
-                        new += _enter(project, layout, ledger, folder.name, sender, path, name)
-            progress(new)
+    with Readers(project, layout, limits or read_limits(), workers) as readers:
+        _try_again(project, layout, ledger, readers)
+        for folder in nights_of(inbox, until):
+            files = list(_files_below(folder))
+            for start in range(0, len(files), TOGETHER):
+                arrivals = [
+                    arrival
+                    for sender, path in files[start : start + TOGETHER]
+                    if (arrival := _land(project, layout, folder, sender, path, seen)) is not None
+                ]
+                _look_into(readers, arrivals)
+                fsync_landing(layout, {arrival.offer.sha256 for arrival in arrivals})
+                with ledger.transaction():
+                    for arrival in arrivals:
+                        new += _enter(project, ledger, arrival)
+                progress(new)
     return new
+
+
+@dataclass(slots=True)
+class _Arrival:
+    """A file of the inbox on its way into the ledger."""
+
+    offer: Offer
+    contents: Contents | None = None
+    """None until somebody has looked into it."""
 
 
 def _files_below(folder: Path) -> Iterator[tuple[str, Path]]:
     for sender in sorted(p for p in folder.iterdir() if p.is_dir() and not p.is_symlink()):
-        for path in sorted(sender.rglob("*")):
-            if not path.is_dir():
-                yield sender.name, path
+        found = []
+        # Not by recursion: how deep folders lie in each other is for the sender to choose.
+        open_folders = [sender]
+        while open_folders:
+            with suppress(OSError), os.scandir(open_folders.pop()) as entries:
+                for entry in entries:
+                    if entry.is_dir(follow_symlinks=False):
+                        open_folders.append(Path(entry.path))
+                    else:
+                        found.append(Path(entry.path))
+        for path in sorted(found):
+            yield sender.name, path
 
 
 def _shown(path: Path) -> str:
@@ -118,107 +154,117 @@ def _shown(path: Path) -> str:
     return "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in text)
 
 
-def _enter(
-    project: Project, layout: Layout, ledger: Ledger, night: str, sender: str, path: Path, name: str
-) -> int:
-    status = path.lstat()
-    if not stat.S_ISREG(status.st_mode) or status.st_size > MAX_FILE_BYTES:
+def _land(
+    project: Project,
+    layout: Layout,
+    folder: Path,
+    sender: str,
+    path: Path,
+    seen: set[tuple[str, str, int, int]],
+) -> _Arrival | None:
+    """Copy a file that is new into the landing zone; None if it was seen before, or is gone again."""
+    name = _shown(path.relative_to(folder))
+    try:
+        status = path.lstat()
+    except FileNotFoundError:
+        return None
+    if (folder.name, name, status.st_size, status.st_mtime_ns) in seen:
+        return None
+    try:
+        sha256, size = land(path, layout, MAX_FILE_BYTES)
+    except FileNotFoundError:
+        return None
+    except (NotRegular, TooBig, PermissionError) as error:
         # Nothing to copy: the entry names what was there, by a hash of the name.
         digest = hashlib.sha256(name.encode()).hexdigest()
-        offer = Offer(night, sender, name, status.st_size, status.st_mtime_ns, digest)
-        if ledger.offered_before(offer):
-            return 0
-        code = "FILE_TOO_BIG" if stat.S_ISREG(status.st_mode) else "FILE_NOT_REGULAR"
-        ledger.move_offer(ledger.enter(offer), "REJECTED", code)
-        return 1
-    sha256, size = land(path, layout)
-    offer = Offer(night, sender, name, size, status.st_mtime_ns, sha256)
-    if ledger.offered_before(offer):
+        offer = Offer(folder.name, sender, name, status.st_size, status.st_mtime_ns, digest)
+        code = {NotRegular: "FILE_NOT_REGULAR", TooBig: "FILE_TOO_BIG"}.get(
+            type(error), NOT_READABLE
+        )
+        return _Arrival(offer, Contents(code=code))
+    offer = Offer(folder.name, sender, name, size, status.st_mtime_ns, sha256)
+    if not SENDER.fullmatch(sender):
+        return _Arrival(offer, Contents(code="SENDER_NAME"))
+    landed = Landed(name, sha256, size)
+    return _Arrival(offer, at_a_glance(project, layout.landed(sha256), landed))
+
+
+def _look_into(readers: Readers, arrivals: list[_Arrival]) -> None:
+    """Fill in the contents of what could not be told at a glance."""
+    closed = [arrival for arrival in arrivals if arrival.contents is None]
+    files = {Landed(a.offer.path, a.offer.sha256, a.offer.size): a for a in closed}
+    for looks, contents in readers.read(look, _shards(tuple(files)), refused):
+        for file, found in zip(looks.files, contents, strict=True):
+            files[file].contents = found
+
+
+def _shards(files: tuple[Landed, ...]) -> list[Looks]:
+    return [Looks(files[at : at + LOOKS]) for at in range(0, len(files), LOOKS)]
+
+
+def _enter(project: Project, ledger: Ledger, arrival: _Arrival) -> int:
+    if ledger.offered_before(arrival.offer):
         return 0
-    number = ledger.enter(offer)
-    if SENDER.fullmatch(sender):
-        _open(project, layout, ledger, number, offer)
+    number = ledger.enter(arrival.offer)
+    contents = arrival.contents
+    assert contents is not None
+    if contents.code is not None:
+        ledger.move_offer(number, "REJECTED", contents.code, contents.detail)
     else:
-        ledger.move_offer(number, "REJECTED", "SENDER_NAME")
+        _open(project, ledger, number, arrival.offer, contents)
     return 1
 
 
-def _open(project: Project, layout: Layout, ledger: Ledger, number: int, offer: Offer) -> None:
+def _open(project: Project, ledger: Ledger, number: int, offer: Offer, contents: Contents) -> None:
     """Enter the contents of a file: itself, or each member of the archive it is. If this sender has sent
     all of them before in the same channel, the file is a duplicate, whatever it is called now."""
-    landed = layout.landed(offer.sha256)
-    kind = archives.kind_of(landed)
     first: int | None = None
     new = 0
-    try:
-        # The whole archive first: one that breaks off in the middle enters nothing.
-        for member, sha256, size, head in list(_contents(landed, kind, offer)):
-            source = _source_of(
-                project, offer.path, member, head, landed if kind == "plain" else None
-            )
-            channel = source.channel if source else None
-            file = file_id(sha256, channel, offer.sender)
-            known = ledger.offer_of(file)
-            if known is not None:
-                first = known if first is None else first
-                ledger.add_copy(number, member, file)
-                continue
-            new += 1
-            row = FileRow(
-                file=file, sha256=sha256, offer=number, member=member, size=size,
-                night=offer.night, sender=offer.sender, channel=channel,
-                source=source.id if source else None,
-            )  # fmt: skip
-            if source is None:
-                row.state, row.code = "REJECTED", "FILE_EMPTY" if size == 0 else "SOURCE_UNKNOWN"
-            ledger.add_file(row)
-    except UnreadableExtract as error:
-        ledger.move_offer(number, "REJECTED", error.code, error.detail)
-        return
+    for member, sha256, size, source in contents.members:
+        channel = project.sources[source].channel if source else None
+        file = file_id(sha256, channel, offer.sender)
+        known = ledger.offer_of(file)
+        if known is not None:
+            first = known if first is None else first
+            ledger.add_copy(number, member, file)
+            continue
+        new += 1
+        row = FileRow(
+            file=file, sha256=sha256, offer=number, member=member, size=size,
+            night=offer.night, sender=offer.sender, channel=channel, source=source,
+        )  # fmt: skip
+        if source is None:
+            row.state, row.code = "REJECTED", "FILE_EMPTY" if size == 0 else UNCLAIMED
+        ledger.add_file(row)
     if new == 0:
         ledger.move_offer(number, "DUPLICATE", "SAME_CONTENT", duplicate_of=first)
 
 
-def _contents(
-    landed: Path, kind: str, offer: Offer
-) -> Iterator[tuple[str | None, str, int, bytes]]:
-    """(member, SHA-256, size, first bytes) of each content of a landed file."""
-    if kind == "plain":
-        with landed.open("rb") as handle:
-            yield None, offer.sha256, offer.size, handle.read(HEAD)
+def _try_again(project: Project, layout: Layout, ledger: Ledger, readers: Readers) -> None:
+    """What failed for no fault of the file: a source that was not declared then, a server that was down."""
+    with ledger.transaction():
+        for row in ledger.rows("SELECT file FROM files WHERE code = 'PG_UNREACHABLE'"):
+            ledger.move_file(row["file"], "RECEIVED")
+    if ledger.fingerprint_before() in (None, project.fingerprint):
         return
-    for member, data in archives.members(landed, kind):
-        yield member, hashlib.sha256(data).hexdigest(), len(data), data[:HEAD]
-
-
-def _source_of(
-    project: Project, path: str, member: str | None, head: bytes, landed: Path | None
-) -> Source | None:
-    named = recognise.by_name(project, path, member)
-    looks = recognise.looks_like(head)
-    if named is not None and (looks is None or _agree(named, looks)):
-        return named
-    if looks == "bhyt_envelope":
-        return recognise.envelope_default(project)
-    if looks is None or landed is None:
-        return named
-    return _by_headings(project, landed, looks) or named
-
-
-def _agree(source: Source, looks: str) -> bool:
-    """A name is believed unless the content is plainly of another kind."""
-    return (source.format == "bhyt_envelope") == (looks == "bhyt_envelope")
-
-
-def _by_headings(project: Project, landed: Path, looks: str) -> Source | None:
-    import tempfile
-
-    with tempfile.TemporaryDirectory() as scratch, duckdb.connect() as con:
-        try:
-            incoming = readers()[looks](con, landed, Options(), "$", Path(scratch))
-        except UnreadableExtract:
-            return None
-        return recognise.by_headings(incoming.headings, looks, project)
+    rows = ledger.rows(
+        "SELECT f.file, f.member, f.sha256, f.size, f.night, f.sender, o.offer, o.path,"
+        " o.sha256 AS landed, o.size AS offered"
+        " FROM files f JOIN offers o USING (offer) WHERE f.code = ? ORDER BY o.offer, f.file",
+        (UNCLAIMED,),
+    )
+    asked = tuple(dict.fromkeys(Landed(r["path"], r["landed"], r["offered"]) for r in rows))
+    found: dict[tuple[Landed, str | None], str | None] = {}
+    for looks, contents in readers.read(look, _shards(asked), refused):
+        for landed, one in zip(looks.files, contents, strict=True):
+            found |= {(landed, member): source for member, _, _, source in one.members}
+    with ledger.transaction():
+        for row in rows:
+            source = found.get((Landed(row["path"], row["landed"], row["offered"]), row["member"]))
+            if source is not None:
+                channel = project.sources[source].channel
+                file = file_id(row["sha256"], channel, row["sender"])
+                ledger.claim(row["file"], file, source, channel)
 
 
 def waiting(project: Project, layout: Layout, ledger: Ledger) -> list[Batch]:
@@ -238,30 +284,33 @@ def waiting(project: Project, layout: Layout, ledger: Ledger) -> list[Batch]:
             weight + row["size"] > BATCH_BYTES.get(form, TABULAR_BYTES)
         )
         if group and (this != key or full):
-            batches.append(_batch(key or this, group))
+            batches.append(Batch(*_named(*(key or this), tuple(group))))
             group, weight = [], 0
         key = this
-        landed = layout.landed(row["offer_sha"])
-        kind = "plain" if row["member"] is None and row["sha256"] == row["offer_sha"] else ""
-        kind = kind or archives.kind_of(landed)
+        # What it lies in was settled on arrival: only zips have members, only a gzip has another hash.
+        kind = "zip" if row["member"] is not None else "gzip"
+        if row["sha256"] == row["offer_sha"]:
+            kind = "plain"
         group.append(
             FileRef(
                 row["file"],
                 row["sha256"],
-                landed,
+                layout.landed(row["offer_sha"]),
                 kind,
                 row["member"],
                 row["sender"],
                 this[0],
                 row["size"],
-            )
+            )  # fmt: skip
         )
         weight += int(row["size"])
     if group and key:
-        batches.append(_batch(key, group))
+        batches.append(Batch(*_named(*key, tuple(group))))
     return batches
 
 
-def _batch(key: tuple[str, str], files: list[FileRef]) -> Batch:
+def _named(
+    night: str, source: str, files: tuple[FileRef, ...]
+) -> tuple[str, str, str, tuple[FileRef, ...]]:
     digest = hashlib.sha256("".join(ref.file for ref in files).encode()).hexdigest()[:12]
-    return Batch(f"{key[0]}-{digest}", key[0], key[1], tuple(files))
+    return f"{night}-{digest}", night, source, files

@@ -30,6 +30,10 @@ ROOT = "GIAMDINHHS"
 MAX_UNITS = 20_000
 MAX_INNER_BYTES = 50 * 2**20
 HUGE_FROM = 9 * 2**20
+MAX_MARKS = 4_000_000
+"""Opening and closing marks of one document."""
+OVER_LIMIT = ("depth", "too long", "huge", "too large", "too many", "amplification")
+"""How libxml2 says that a document is beyond one of its limits."""
 XML_SPACE = b" \t\r\n"
 DECLARATION = re.compile(r"^\s*<\?xml[^>]*\?>")
 TABLE = re.compile(r"XML(1[0-5]|[0-9])")
@@ -56,10 +60,13 @@ _HUGE = parser(HUGE_FROM + 1)
 def parse(data: bytes) -> etree._Element:
     """Parse an untrusted document.
 
-    Raises UnreadableExtract: XML_EMPTY, XML_DTD, XML_ENCODING, XML_SYNTAX (with line and column).
+    Raises UnreadableExtract: XML_EMPTY, XML_LIMIT, XML_DTD, XML_ENCODING, XML_SYNTAX (with line and column).
     """
     if not data.strip():
         raise UnreadableExtract("XML_EMPTY", "no content")
+    # Each element costs some 130 bytes of memory, however short it is written.
+    if data.count(b"<") > MAX_MARKS:
+        raise UnreadableExtract("XML_LIMIT", "too many elements")
     try:
         root = etree.fromstring(data, _HUGE if len(data) > HUGE_FROM else _PARSER)
     except etree.XMLSyntaxError as error:
@@ -67,6 +74,8 @@ def parse(data: bytes) -> etree._Element:
         if b"<!DOCTYPE" in data or "entity" in str(error).lower():
             raise UnreadableExtract("XML_DTD", f"line {line}") from None
         message = str(error).lower()
+        if any(words in message for words in OVER_LIMIT):
+            raise UnreadableExtract("XML_LIMIT", f"line {line}") from None
         code = "XML_ENCODING" if "encod" in message or "utf-8" in message else "XML_SYNTAX"
         raise UnreadableExtract(code, f"line {line}, column {column}") from None
     except (ValueError, LookupError):

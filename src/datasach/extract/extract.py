@@ -7,6 +7,7 @@ code, not an exception. The caller enters the results in the ledger.
 from __future__ import annotations
 
 import gc
+import os
 import shutil
 from collections import Counter
 from collections.abc import Iterator
@@ -22,17 +23,21 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from datasach.errors import UnreadableExtract
+from datasach.errors import DatasachError, UnreadableExtract, WarehouseDamaged
 from datasach.extract import archives
+from datasach.extract.apart import At, Death
 from datasach.extract.arrive import Batch, FileRef
 from datasach.extract.attest import attest
 from datasach.extract.envelope import RowShape, Unit, read_envelope, rows_of
 from datasach.extract.raw import RawPart, TaggedRows
+from datasach.extract.readers import connect
 from datasach.extract.tabular import read_tables
 from datasach.signing.evidence import settle_evidence
 from datasach.spec.project import Project
 from datasach.spec.source import Source
+from datasach.store import faults
 from datasach.store.layout import Layout
+from datasach.store.trouble import is_the_machines
 
 UNIT_SCHEMA = pa.schema(
     [
@@ -86,8 +91,8 @@ class BatchResult:
     tables: list[str]
 
 
-def extract(project: Project, layout: Layout, batch: Batch) -> BatchResult:
-    """Read every file of a batch.
+def extract(project: Project, layout: Layout, batch: Batch, at: At = lambda _: None) -> BatchResult:
+    """Read every file of a batch; `at` is told which file comes next.
 
     Writes  state/raw/<table>/<batch>.arrow, state/units/units/<batch>.parquet,
             state/rejects/rejects/<batch>.parquet
@@ -95,10 +100,20 @@ def extract(project: Project, layout: Layout, batch: Batch) -> BatchResult:
     """
     source = project.sources[batch.source]
     out = _Output(project, layout, batch.id, source)
+    results = []
     with _no_collector():
-        results = [_read_one(project, source, ref, out) for ref in batch.files]
-    settle_evidence(layout, ((ref.night, ref.sender) for ref in batch.files))
-    return BatchResult(batch.id, results, out.close())
+        for index, ref in enumerate(batch.files):
+            at(index)
+            results.append(_read_one(project, source, ref, out))
+        at(len(batch))
+        settle_evidence(layout, ((ref.night, ref.sender) for ref in batch.files))
+        return BatchResult(batch.id, results, out.close())
+
+
+def refused(batch: Batch, death: Death) -> BatchResult:
+    """The result of a file that ended its process each time it was read: nothing of it is kept."""
+    (ref,) = batch.files
+    return BatchResult(batch.id, [FileResult(ref.file, code=death.code, detail=death.detail)], [])
 
 
 @contextmanager
@@ -123,8 +138,22 @@ def _read_one(project: Project, source: Source, ref: FileRef, out: _Output) -> F
         else:
             _read_tables(project, source, ref, out, result)
     except UnreadableExtract as error:
-        # Nothing of a refused file is kept: whatever it gave before it failed is taken back.
         result.code, result.detail = error.code, error.detail
+    except (MemoryError, OSError, DatasachError):
+        # The process is spent, the disk is, or the warehouse: not for this file to answer.
+        if not ref.landed.exists():
+            raise WarehouseDamaged(f"landing: the copy of {ref.sha256[:12]}… is gone") from None
+        raise
+    except Exception as error:
+        if is_the_machines(error):
+            raise
+        # Whatever this content woke in a library or in us, it costs this file and no other.
+        memory = isinstance(error, duckdb.OutOfMemoryException)
+        result.code = "READ_TOO_LARGE" if memory else "READ_CRASHED"
+        result.detail = type(error).__name__
+        out.renew()
+    if result.code is not None:
+        # Nothing of a refused file is kept: whatever it gave before it failed is taken back.
         result.read.clear()
         result.rejected.clear()
         del out.rejects[rejects_before:]
@@ -325,16 +354,22 @@ class _Output:
             name: RowShape(e.record, e.root, tuple(f.name for f in e.fields), e.aliases)
             for name, e in project.envelopes.items()
         }
-        self.scratch: Path = layout.scratch(f"extract-{batch}")
+        # Of this process alone: one that outlived its run may still be writing.
+        self.scratch: Path = layout.scratch(f"extract-{batch}-{os.getpid()}")
         self._con: duckdb.DuckDBPyConnection | None = None
 
     @property
     def con(self) -> duckdb.DuckDBPyConnection:
         """DuckDB for the readers of tables; envelopes need none."""
         if self._con is None:
-            self._con = duckdb.connect(config={"threads": 1, "memory_limit": "2GB"})
-            self._con.execute(f"SET temp_directory = '{self.scratch / 'spill'}'")
+            self._con = connect(self.scratch)
         return self._con
+
+    def renew(self) -> None:
+        """A connection that met an error may be beyond use."""
+        if self._con is not None:
+            self._con.close()
+        self._con = None
 
     def home(self, xml_table: str) -> str | None:
         if xml_table not in self._homes:
@@ -392,4 +427,5 @@ class _Output:
     @staticmethod
     def _settle(path: Path, home: Path) -> None:
         home.parent.mkdir(parents=True, exist_ok=True)
+        faults.point("reader.settle")
         path.replace(home)

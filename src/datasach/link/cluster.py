@@ -42,22 +42,6 @@ def cluster(warehouse: Warehouse) -> int:
     return len(cut)
 
 
-def name_persons(warehouse: Warehouse) -> None:
-    """Reads   link.elders, link.signatures
-    Writes  link.clusters  sid, person_id
-    """
-    warehouse.execute(
-        f"CREATE OR REPLACE TABLE link.clusters AS SELECT e.sid, {PERSON_ID} AS person_id"
-        " FROM link.elders e JOIN link.signatures s ON s.sid = e.elder ORDER BY e.sid"
-    )
-
-
-PERSON_ID = "'P-' || left(sha256('datasach person ' || s.record_key), 16)"
-"""Id of the person whose eldest record is `s`. It never looks like a personal id (12 digits), a CMND (9), a
-social-insurance number (10) or a card (rule ID-013), and says nothing about the person. Two of 26
-million collide once in about 50,000 nations."""
-
-
 def _components(size: int, edges: pl.DataFrame) -> np.ndarray:
     if edges.is_empty():
         return np.arange(size)

@@ -27,6 +27,7 @@ from datasach.standardise.standardise import (
 )
 from datasach.store.warehouse import LAYERS, SIDE_LAYERS, sql_name, standard_columns
 from datasach.validate.kinds import check_of
+from datasach.validate.recorded import RECORDED, judge_fact
 from datasach.validate.sandbox import RuleProblem
 from datasach.validate.validate import base_query
 
@@ -42,6 +43,7 @@ PSEUDO = (
     "_channel",
     "_sender",
     "_person",
+    "_extra",
 )
 """Words an example may use besides the table's fields: facts of the delivery, not of the record."""
 
@@ -99,7 +101,7 @@ def _file_of(project: Project, rule: Rule) -> Path:
 
 
 def _known_words(project: Project, rule: Rule) -> None:
-    if rule.examples is None:
+    if rule.examples is None or rule.kind == RECORDED:
         return
     for example in (rule.examples.good, rule.examples.bad):
         for table_id, rows in ((rule.table, [example.row]), *example.beside.items()):
@@ -121,7 +123,12 @@ def _known_elsewhere(project: Project, name: str) -> bool:
 
 def try_examples(project: Project, rules: Iterable[Rule]) -> list[Tried]:
     """Judge both examples of every rule."""
-    tried = [(rule, rule.examples) for rule in rules if rule.examples is not None]
+    of_facts = [rule for rule in rules if rule.kind == RECORDED]
+    tried = [
+        (rule, rule.examples)
+        for rule in rules
+        if rule.examples is not None and rule.kind != RECORDED
+    ]
     rows: dict[str, list[tuple[str, dict[str, str | None]]]] = {}
     for number, (rule, examples) in enumerate(tried):
         for word, example in (("good", examples.good), ("bad", examples.bad)):
@@ -133,11 +140,18 @@ def try_examples(project: Project, rules: Iterable[Rule]) -> list[Tried]:
                 rows.setdefault(table_id, []).extend((label, other) for other in others)
     with duckdb.connect() as con:
         _stage(con, project, rows)
-        return [
+        found = [
             Tried(rule, word == "good", *_judge(con, project, rule, f"{number}-{word}"))
             for number, (rule, _) in enumerate(tried)
             for word in ("good", "bad")
         ]
+        found += [
+            Tried(rule, is_good, *judge_fact(con, rule, example.row))
+            for rule in of_facts
+            if rule.examples is not None
+            for is_good, example in ((True, rule.examples.good), (False, rule.examples.bad))
+        ]
+    return found
 
 
 def _identity_row(
@@ -171,9 +185,23 @@ def _stage(
     for schema in (*LAYERS, "examples"):
         con.execute(f"CREATE SCHEMA {schema}")
     con.execute("SET VARIABLE example = ''")
-    changes: list[pl.DataFrame] = []
+    for layer, columns in SIDE_LAYERS.items():
+        if layer != "changes":
+            listed = ", ".join(f'"{name}" {kind}' for name, kind in columns)
+            con.execute(f"CREATE TABLE standard.{layer} ({listed})")
+    _put_rows(con, project, rows, project.tables)
+
+
+def _put_rows(
+    con: duckdb.DuckDBPyConnection,
+    project: Project,
+    rows: dict[str, list[tuple[str, dict[str, str | None]]]],
+    tables: Iterable[str],
+) -> None:
+    """The rows of `tables` in place of what they held, with their changes, units and persons."""
+    changes = [pl.DataFrame(schema=CHANGE_SCHEMA)]
     units: list[tuple[str, int, str | None, str | None]] = []
-    for table in project.tables.values():
+    for table in (project.tables[name] for name in tables):
         found = rows.get(table.id, [])
         frame, changed = _standard(project, table.id, found)
         changes.append(changed)
@@ -184,10 +212,10 @@ def _stage(
         )
         nights = frame.get_column("_night").alias("_first_night")
         con.register("frame", frame.hstack([labels, subject, keys, nights]))
-        con.execute(f"CREATE TABLE examples.{sql_name(table.id)} AS SELECT * FROM frame")
+        con.execute(f"CREATE OR REPLACE TABLE examples.{sql_name(table.id)} AS SELECT * FROM frame")
         con.unregister("frame")
         con.execute(
-            f"CREATE VIEW current.{sql_name(table.id)} AS SELECT * EXCLUDE (_example) FROM examples.{sql_name(table.id)}"
+            f"CREATE OR REPLACE VIEW current.{sql_name(table.id)} AS SELECT * EXCLUDE (_example) FROM examples.{sql_name(table.id)}"
             " WHERE _example = getvariable('example')"
         )
         units += [
@@ -195,14 +223,10 @@ def _stage(
             for i, (_, row) in enumerate(found, 1)
         ]
     con.register("frame", pl.concat(changes))
-    con.execute("CREATE TABLE standard.changes AS SELECT * FROM frame")
+    con.execute("CREATE OR REPLACE TABLE standard.changes AS SELECT * FROM frame")
     con.unregister("frame")
-    for layer, columns in SIDE_LAYERS.items():
-        if layer != "changes":
-            listed = ", ".join(f'"{name}" {kind}' for name, kind in columns)
-            con.execute(f"CREATE TABLE standard.{layer} ({listed})")
     con.execute(
-        "CREATE TABLE recon.units (_file VARCHAR, _unit INTEGER, vintage VARCHAR, problems VARCHAR)"
+        "CREATE OR REPLACE TABLE recon.units (_file VARCHAR, _unit INTEGER, vintage VARCHAR, problems VARCHAR)"
     )
     if units:
         con.executemany("INSERT INTO recon.units VALUES (?, ?, ?, ?)", units)
@@ -222,15 +246,17 @@ def _stage_persons(
         if row.get("_person")
     ]
     con.execute(
-        "CREATE TABLE examples.persons (_example VARCHAR, table_id VARCHAR, _file VARCHAR, _row INTEGER,"
+        "CREATE OR REPLACE TABLE examples.persons (_example VARCHAR, table_id VARCHAR, _file VARCHAR, _row INTEGER,"
         " _key VARCHAR, person_id VARCHAR)"
     )
     if persons:
         con.executemany("INSERT INTO examples.persons VALUES (?, ?, ?, ?, ?, ?)", persons)
     of_example = "FROM examples.persons WHERE _example = getvariable('example')"
-    con.execute(f"CREATE VIEW link.record_persons AS SELECT * EXCLUDE (_example) {of_example}")
     con.execute(
-        f"CREATE VIEW link.unit_persons AS SELECT _key, any_value(person_id) AS person_id {of_example} GROUP BY _key"
+        f"CREATE OR REPLACE VIEW link.record_persons AS SELECT * EXCLUDE (_example) {of_example}"
+    )
+    con.execute(
+        f"CREATE OR REPLACE VIEW link.unit_persons AS SELECT _key, any_value(person_id) AS person_id {of_example} GROUP BY _key"
     )
 
 
@@ -267,7 +293,7 @@ def _standard(
             "_row": list(range(1, len(filled) + 1)),
             "_unit": list(range(1, len(filled) + 1)),
             "_line": [None] * len(filled),
-            "_extra": [None] * len(filled),
+            "_extra": [row.get("_extra") for row in filled],
             "_problem": [None] * len(filled),
         },
         schema_overrides={n: pl.String for n in (*table.field_names, "_extra", "_problem")}

@@ -8,6 +8,7 @@ from typing import Any
 import duckdb
 
 from datasach.errors import DatasachError
+from datasach.pipeline.explain_person import explain_person, is_person
 from datasach.protect.desk import Asked, open_desk
 from datasach.spec.project import Project
 from datasach.store.layout import Layout
@@ -21,9 +22,11 @@ class NoSuchRecord(DatasachError):
 def explain_record(project: Project, out: Path, record: str) -> str:
     """Text about every row the words name, without a value of a person.
 
-    RECORD is `FILE:TABLE:ROW`, `FACILITY|MA_LK`, or `PATH#LINE` with the path as the inbox had it.
-    Raises NoSuchRecord, saying which part was not found.
+    RECORD is `FILE:TABLE:ROW`, `FACILITY|MA_LK`, or `PATH#LINE` with the path as the inbox had it; an id `P-…` or `T-…`
+    is a person. Raises NoSuchRecord (NoSuchPerson), saying which part was not found.
     """
+    if is_person(record):
+        return explain_person(out, record)
     layout = Layout(out.resolve())
     ledger = Ledger(layout.ledger, "explain")
     try:

@@ -4,52 +4,51 @@ from __future__ import annotations
 
 from typing import Any
 
+from datasach.extract.apart import Readers
 from datasach.extract.arrive import Batch, arrive, waiting
-from datasach.extract.extract import BatchResult, extract
+from datasach.extract.extract import BatchResult, extract, refused
 from datasach.extract.recheck import recheck
 from datasach.link.link import link
 from datasach.pipeline.corrections import apply_corrections
+from datasach.pipeline.coverage import cover, is_mostly_poison
 from datasach.pipeline.head import check_head_key, keep_head
+from datasach.pipeline.repeats import name_repeats
 from datasach.pipeline.step import Night, Progress, Step
 from datasach.publish.books import keep_books
 from datasach.publish.quarantine import keep_quarantine
-from datasach.publish.release import release
+from datasach.publish.release import release, stand_still
 from datasach.publish.results import keep_results
 from datasach.publish.stage import stage
 from datasach.reconcile.channels import compare_channels
 from datasach.reconcile.versions import settle_versions
 from datasach.report.site import write_report
+from datasach.settings import read_limits
 from datasach.spec.contract import Title
 from datasach.spec.project import Project
 from datasach.standardise.standardise import FileFacts, standardise
-from datasach.store.layout import Layout
+from datasach.store.layout import Layout, fsync_parts
 from datasach.store.warehouse import open_standard
 from datasach.validate.gate import judge
 from datasach.validate.scores import score
 from datasach.validate.validate import validate
+
+MOSTLY_POISON = "most of the night could not be read"
 
 
 def plan() -> list[Step]:
     """The steps of a night, each after those it needs."""
     return [
         Step("arrive", Title(vi="Tiếp nhận", en="Arrive"), (), _arrive),
-        Step(
-            "extract",
-            Title(vi="Đọc", en="Extract"),
-            ("arrive",),
-            _enter_results,
-            _batches,
-            extract,
-            _batch_bytes,
-        ),
+        Step("extract", Title(vi="Đọc", en="Extract"), ("arrive",), _extract),
         Step(
             "standardise",
             Title(vi="Chuẩn hoá", en="Standardise"),
             ("extract",),
-            _enter_standard,
+            _count_standard,
             _unstandardised,
             _standardise_shard,
             _raw_bytes,
+            _enter_standard,
         ),  # fmt: skip
         Step("reconcile", Title(vi="Đối chiếu", en="Reconcile"), ("standardise",), _reconcile),
         Step("link", Title(vi="Liên kết", en="Link"), ("reconcile",), _link),
@@ -68,49 +67,60 @@ def _arrive(night: Night, _: list[Any], progress: Progress) -> None:
     check_head_key()
     new = arrive(
         night.project, night.layout, night.ledger, night.inbox, night.until,
-        lambda n: progress(f"{n} files"),
+        lambda n: progress(f"{n} files"), workers=night.resources.workers,
     )  # fmt: skip
     again = recheck(night.project, night.layout, night.ledger, night.until)
     night.found["arrive"] = {"new_files": new, "read_again": again}
 
 
-def _batches(night: Night) -> list[Batch]:
-    return waiting(night.project, night.layout, night.ledger)
+def _extract(night: Night, _: list[Any], progress: Progress) -> None:
+    """Read apart what was not read yet, and enter each batch as soon as it is whole: what is entered is
+    not read again, however the run ends."""
+    batches = waiting(night.project, night.layout, night.ledger)
+    found = {"batches": 0, "rows": 0, "rejected": 0}
+    with Readers(night.project, night.layout, read_limits(), night.resources.workers) as readers:
+        for batch, result in readers.read(extract, batches, refused):
+            rows, rejected = _enter_batch(night, batch, result)
+            found["batches"] += 1
+            found["rows"] += rows
+            found["rejected"] += rejected
+            progress(f"{found['batches']}/{len(batches)}")
+        night.found["extract"] = found | {
+            "deaths": readers.deaths,
+            "peak_mb": round(readers.peak_mb),
+        }
+    coverage = cover(night)
+    night.found["coverage"] = coverage.told()
+    night.carried["mostly_poison"] = is_mostly_poison(night, coverage)
 
 
-def _batch_bytes(night: Night, batch: Batch) -> int:
-    return batch.bytes
-
-
-def _enter_results(night: Night, results: list[BatchResult], progress: Progress) -> None:
-    """Enter what reading found: one transaction per batch, after its parts are in place."""
+def _enter_batch(night: Night, batch: Batch, result: BatchResult) -> tuple[int, int]:
+    """One transaction, after the parts are in place and on disk; rows read, and rejected."""
     ledger = night.ledger
-    files = {r["file"]: r for r in ledger.rows("SELECT file, source, night FROM files")}
     rows = rejected = 0
-    for result in results:
-        first = result.files[0].file
-        with ledger.transaction():
-            ledger.add_batch(result.batch, files[first]["night"], files[first]["source"])
-            for one in result.files:
-                facts = {
-                    "facility": one.facility, "declared_on": one.declared_on, "vintage": one.vintage,
-                    "signature": one.signature, "units_said": one.units_said,
-                    "units_read": one.units_read, "notes": ";".join(sorted(one.notes)),
-                    "batch": result.batch,
-                }  # fmt: skip
-                if one.code is not None:
-                    ledger.move_file(one.file, "REJECTED", one.code, detail=one.detail, **facts)
-                if one.certificate is not None:
-                    ledger.add_signer(one.file, one.certificate)
-                if one.code is not None:
-                    continue
-                ledger.move_file(one.file, "VERIFIED", one.signature, **facts)
-                ledger.move_file(one.file, "INGESTED")
-                for table, count in sorted(one.read.items()):
-                    ledger.add_counts(one.file, table, count, one.rejected[table])
-                    rows += count
-                    rejected += one.rejected[table]
-    night.found["extract"] = {"batches": len(results), "rows": rows, "rejected": rejected}
+    fsync_parts(night.layout, ("raw", "units", "rejects"), result.batch)
+    with ledger.transaction():
+        ledger.add_batch(result.batch, batch.night, batch.source)
+        for one in result.files:
+            facts = {
+                "facility": one.facility, "declared_on": one.declared_on, "vintage": one.vintage,
+                "signature": one.signature, "units_said": one.units_said,
+                "units_read": one.units_read, "notes": ";".join(sorted(one.notes)),
+                "batch": result.batch,
+            }  # fmt: skip
+            if one.code is not None:
+                ledger.move_file(one.file, "REJECTED", one.code, detail=one.detail, **facts)
+            if one.certificate is not None:
+                ledger.add_signer(one.file, one.certificate)
+            if one.code is not None:
+                continue
+            ledger.move_file(one.file, "VERIFIED", one.signature, **facts)
+            ledger.move_file(one.file, "INGESTED")
+            for table, count in sorted(one.read.items()):
+                ledger.add_counts(one.file, table, count, one.rejected[table])
+                rows += count
+                rejected += one.rejected[table]
+    return rows, rejected
 
 
 def _unstandardised(night: Night) -> list[tuple[str, dict[str, FileFacts]]]:
@@ -136,13 +146,17 @@ def _standardise_shard(
     return batch, sum(standardise(project, layout, batch, files).values())
 
 
-def _enter_standard(night: Night, results: list[tuple[str, int]], progress: Progress) -> None:
+def _enter_standard(night: Night, result: tuple[str, int]) -> None:
+    """A batch is standardised: its raw parts are needed no longer."""
+    batch, _ = result
+    fsync_parts(night.layout, ("standard", "changes"), batch)
     with night.ledger.transaction():
-        for batch, _ in results:
-            night.ledger.move_batch(batch, "standard")
-    for batch, _ in results:
-        for table in night.project.tables:
-            night.layout.raw(table, batch).unlink(missing_ok=True)
+        night.ledger.move_batch(batch, "standard")
+    for table in night.project.tables:
+        night.layout.raw(table, batch).unlink(missing_ok=True)
+
+
+def _count_standard(night: Night, results: list[tuple[str, int]], progress: Progress) -> None:
     night.found["standardise"] = {"rows": sum(rows for _, rows in results)}
 
 
@@ -162,7 +176,7 @@ def _reconcile(night: Night, _: list[Any], progress: Progress) -> None:
 
 
 def _link(night: Night, _: list[Any], progress: Progress) -> None:
-    linked = link(night.warehouse, night.project)
+    linked = link(night.warehouse, night.project, night.until)
     night.found["link"] = {name: getattr(linked, name) for name in linked.__slots__}
 
 
@@ -196,6 +210,8 @@ def _gate(night: Night, _: list[Any], progress: Progress) -> None:
         night.warehouse, night.project, night.layout, night.carried["staged"].tables,
         night.carried["not_run"], night.until,
     )  # fmt: skip
+    if night.carried["mostly_poison"]:
+        verdicts.withheld |= dict.fromkeys(night.project.databases, MOSTLY_POISON)
     night.carried["verdicts"] = verdicts
     night.found["gate"] = {
         "checks": verdicts.checks, "failed": verdicts.failed, "withheld": sorted(verdicts.withheld)
@@ -204,13 +220,14 @@ def _gate(night: Night, _: list[Any], progress: Progress) -> None:
 
 def _publish(night: Night, _: list[Any], progress: Progress) -> None:
     verdicts = night.carried["verdicts"]
-    done = release(
-        night.layout,
-        night.project,
-        night.carried["staged"],
-        night.until.isoformat(),
-        verdicts.withheld,
-    )
+    tonight = night.until.isoformat()
+    if night.carried["mostly_poison"]:
+        done = stand_still(night.layout, verdicts.withheld)
+    else:
+        done = release(
+            night.layout, night.project, night.carried["staged"], tonight, verdicts.withheld,
+            night.found["coverage"]["late"],
+        )  # fmt: skip
     night.carried["release"] = done
     night.found["publish"] = {"snapshot": done.snapshot, "is_new": done.is_new}
     keep_quarantine(night.warehouse, night.project)
@@ -241,6 +258,7 @@ def settle_states(night: Night, withheld: tuple[str, ...]) -> None:
         for state, files in states.items():
             night.ledger.move_files(files, state)
         _settle_offers(night)
+        name_repeats(night)
 
 
 def _settle_offers(night: Night) -> None:

@@ -51,3 +51,6 @@ class Step:
     """Called as work(project, layout, shard)."""
     weigh: Callable[[Night, Any], int] | None = None
     """Bytes a shard has to read: a runner starts processes only when there is work for them."""
+    enter: Callable[[Night, Any], None] | None = None
+    """Called in the run's own process with the result of each shard as soon as it is there, so that a run
+    that dies has lost only the shards it was at."""

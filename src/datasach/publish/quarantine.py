@@ -6,9 +6,8 @@ when it is corrected, and comes back if it is wrong again. It lies beside `publi
 
 from __future__ import annotations
 
-import shutil
-
 from datasach.spec.project import Project
+from datasach.store.layout import put_folder
 from datasach.store.warehouse import Warehouse, sql_name
 
 
@@ -29,12 +28,7 @@ def keep_quarantine(warehouse: Warehouse, project: Project) -> int:
             _rows(table_id), side / table.database / f"{table.name}.parquet"
         )
     home = warehouse.layout.root / "quarantine"
-    old = warehouse.layout.state / ".quarantine.old"
-    shutil.rmtree(old, ignore_errors=True)
-    if home.exists():
-        home.replace(old)
-    side.replace(home)
-    shutil.rmtree(old, ignore_errors=True)
+    put_folder(side, home)
     return held
 
 

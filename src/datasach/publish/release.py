@@ -19,6 +19,8 @@ from datasach import __version__
 from datasach.errors import WarehouseDamaged
 from datasach.publish.stage import PERSONS, Staged
 from datasach.spec.project import Project
+from datasach.store import faults
+from datasach.store.declarations import keep_declarations
 from datasach.store.landing import sha256_of
 from datasach.store.layout import Layout, fsync_file, fsync_folder, move_pointer
 from datasach.store.manifest import seal_of, text_of
@@ -38,12 +40,25 @@ def latest_manifest(layout: Layout) -> dict[str, Any] | None:
     return json.loads(path.read_text("utf-8")) if path.exists() else None
 
 
+def stand_still(layout: Layout, withheld: dict[str, str]) -> Release:
+    """Release nothing: readers keep what they have, whole and unchanged."""
+    previous = latest_manifest(layout) or {"snapshot": "", "databases": {}}
+    return Release(previous["snapshot"], False, tuple(withheld), previous)
+
+
 def release(
-    layout: Layout, project: Project, staged: Staged, night: str, withheld: dict[str, str]
+    layout: Layout,
+    project: Project,
+    staged: Staged,
+    night: str,
+    withheld: dict[str, str],
+    late: dict[str, int] | None = None,
 ) -> Release:
     """Publish what was staged, except the databases in `withheld` (id → reason).
 
-    If nothing differs from the newest snapshot, nothing is written and that one stands.
+    If nothing differs from the newest snapshot, nothing is written and that one stands. A snapshot that a
+    run finished before it died, and nobody was pointed to, is pointed to now if it is the same. `late`
+    tells for which earlier nights files have come since (night → files): the manifest names what it revises.
     Raises WarehouseDamaged if a file of the last release that is to be kept is not what its manifest says.
     """
     previous = latest_manifest(layout)
@@ -54,6 +69,10 @@ def release(
     content = _content_hash(databases)
     if previous and previous["content_sha256"] == content:
         return Release(previous["snapshot"], False, tuple(withheld), previous)
+    whole = _left_whole(layout, night, previous, content)
+    if whole is not None:
+        move_pointer(layout.published / "latest", whole["snapshot"])
+        return Release(whole["snapshot"], True, tuple(withheld), whole)
     name = _fresh_name(layout, night)
     manifest = {
         "snapshot": name,
@@ -61,9 +80,11 @@ def release(
         "engine": __version__,
         "declarations_sha256": project.fingerprint,
         "previous": previous["snapshot"] if previous else None,
+        "revises": late or {},
         "content_sha256": content,
         "databases": databases,
     }
+    keep_declarations(layout, project)
     _write(layout, staged, previous, manifest)
     return Release(name, True, tuple(withheld), manifest)
 
@@ -91,6 +112,19 @@ def _content_hash(databases: dict[str, Any]) -> str:
     return hashlib.sha256(flat.encode()).hexdigest()
 
 
+def _left_whole(
+    layout: Layout, night: str, previous: dict[str, Any] | None, content: str
+) -> dict[str, Any] | None:
+    """Manifest of the snapshot that a run which died put into place but did not point to, if it is this one."""
+    before = previous["snapshot"] if previous else None
+    for path in sorted(layout.published.glob(f"{night}*/manifest.json")):
+        if not path.parent.is_symlink() and path.parent.name != before:
+            manifest: dict[str, Any] = json.loads(path.read_text("utf-8"))
+            if (manifest["previous"], manifest["content_sha256"]) == (before, content):
+                return manifest
+    return None
+
+
 def _fresh_name(layout: Layout, night: str) -> str:
     """The night, or `<night>.r2`, `.r3` … when the night was published before."""
     name, revision = night, 1
@@ -113,6 +147,7 @@ def _write(
         for table, facts in entry["tables"].items():
             target = folder / f"{table}.parquet"
             old = known.get(facts["sha256"])
+            faults.point("release.table")
             if old is not None and sha256_of(old) == facts["sha256"]:
                 os.link(old, target)
             elif entry["state"] == "withheld":
@@ -128,7 +163,9 @@ def _write(
     path.write_text(text_of(manifest), "utf-8")
     fsync_file(path)
     fsync_folder(side)
+    faults.point("release.rename")
     side.replace(layout.published / manifest["snapshot"])
+    faults.point("release.renamed")
     fsync_folder(layout.published)
     move_pointer(layout.published / "latest", manifest["snapshot"])
 

@@ -5,18 +5,28 @@ Keys, rules and counts, never a value of a person.
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
 from datasach.spec.project import Project
+from datasach.store.layout import put_folder
 from datasach.store.warehouse import Warehouse, sql_name
 
 TABLES = (
     "checks.findings", "checks.held", "checks.metrics", "checks.metrics_by_channel", "checks.books", "checks.scores",
-    "checks.facilities", "checks.priority", "checks.lateness", "recon.units",
+    "checks.facilities", "checks.priority", "checks.lateness", "checks.habits", "checks.metrics_by_habit", "recon.units",
     "recon.channel_visits", "recon.corrections", "recon.channel_fields", "link.record_persons", "link.unit_persons",
-    "link.review", "link.refused",
+    "link.review", "link.refused", "link.weight_histogram", "link.passes", "link.cluster_sizes",
 )  # fmt: skip
+NAMED = {
+    "identity_history": "link.history", "identity_changes": "link.identity_changes",
+    "identity_forwarding": "link.forwarding", "identity_judgements": "link.judgements",
+    "identity_contradictions": "link.contradictions", "identity_review": "link.identity_review",
+    "identity_edges": "link.record_edges", "identity_conflicts": "link.id_conflicts",
+    "register_match": "link.register_match", "register_reuse": "link.register_reuse",
+    "temporary_ids": "link.temporary_ids", "temporary_rates": "link.temporary_rates",
+    "encounter_pairs": "link.encounter_pairs", "encounter_counts": "link.encounter_counts",
+}  # fmt: skip
+"""File → table, where the file's name says more than the table's."""
 
 
 CHANGE_COUNTS = """
@@ -30,15 +40,12 @@ def keep_results(warehouse: Warehouse, project: Project) -> Path:
     side = warehouse.layout.scratch("results")
     for table in TABLES:
         warehouse.write_parquet(f"SELECT * FROM {table}", side / f"{table}.parquet")
+    for name, table in NAMED.items():
+        warehouse.write_parquet(f"SELECT * FROM {table}", side / f"{name}.parquet")
     warehouse.write_parquet(_row_fates(project), side / "row_fates.parquet")
     warehouse.write_parquet(CHANGE_COUNTS, side / "change_counts.parquet")
     home = warehouse.layout.state / "results"
-    old = warehouse.layout.state / ".results.old"
-    shutil.rmtree(old, ignore_errors=True)
-    if home.exists():
-        home.replace(old)
-    side.replace(home)
-    shutil.rmtree(old, ignore_errors=True)
+    put_folder(side, home)
     return home
 
 

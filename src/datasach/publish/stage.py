@@ -69,6 +69,11 @@ def stage(
     path = staged.folder / PERSONS / "person.parquet"
     rows = warehouse.write_parquet("SELECT * FROM golden.person ORDER BY person_id", path)
     staged.tables[f"{PERSONS}.person"] = _measured(path, rows)
+    # The ids of tonight are what tomorrow starts from: they are published with the data that carry them.
+    for name in ("member", "forwarding", "history"):
+        path = staged.folder / PERSONS / f"{name}.parquet"
+        rows = warehouse.write_parquet(f"SELECT * FROM link.{name} ORDER BY ALL", path)
+        staged.tables[f"{PERSONS}.{name}"] = _measured(path, rows)
     return staged
 
 

@@ -4,24 +4,18 @@ from __future__ import annotations
 
 import hashlib
 from collections import defaultdict
+from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 from datasach.report.book import Book, Context
 from datasach.report.counts import Counts, total
-from datasach.report.disclosure import merge_small
 from datasach.report.render import CHANNELS
-from datasach.report.twice import STATES, Visits
+from datasach.report.twice import LEAST_VISITS, STATES, Visits
 from datasach.spec.contract import Title
 
 FACILITIES_SHOWN = 30
-BUCKETS = ((1, 1, "1"), (2, 2, "2"), (3, 5, "3–5"), (6, 10, "6–10"), (11, 10**9, "11+"))
-
-LINK_COUNTS = ("records", "signatures", "edges", "cut_edges", "refused_pairs", "possible_pairs")
-KNOWN_BY = (
-    "Có số định danh cá nhân · Personal number",
-    "Chỉ có mã số BHXH · Social-insurance number only",
-    "Chưa có cả hai · Neither",
-)
+LIBRARIES = ("duckdb", "polars", "pyarrow", "great-expectations", "rapidfuzz", "recordlinkage")
 
 
 # -- two channels ----------------------------------------------------------------------------------
@@ -33,7 +27,11 @@ def channels(book: Book, _: str) -> Context:
     return {
         "states": STATES,
         "nation": found.nation,
-        "fields": found.fields[:20],
+        "fields": [f for f in found.fields if f.visits][:20],
+        "send_once": found.fields,
+        "agreeing": sum(f.agrees for f in found.fields),
+        "not_there": found.not_there,
+        "least_visits": LEAST_VISITS,
         "facilities": [
             {"unit": book.country.units.get(name), "id": name, "visits": visits}
             for name, visits in ranked[:FACILITIES_SHOWN]
@@ -50,36 +48,6 @@ def channels(book: Book, _: str) -> Context:
 
 def _unreconciled(visits: Visits) -> int:
     return visits.all - visits.identical
-
-
-# -- linkage ---------------------------------------------------------------------------------------
-
-
-def linkage(book: Book, _: str) -> Context:
-    """Counts of people by how they are known; small ones are hidden on the page."""
-    counted = book.night.found.get("link", {})
-    spread = ", ".join(
-        f"count(*) FILTER (WHERE {column} BETWEEN {low} AND {high})"
-        for column in ("records", "facilities")
-        for low, high, _ in BUCKETS
-    )
-    row = book.night.warehouse.rows(
-        f"SELECT {spread}, count(citizen_id), count(*) FILTER (WHERE citizen_id IS NULL AND"
-        " insurance_number IS NOT NULL), count(*) FILTER (WHERE citizen_id IS NULL AND insurance_number IS NULL),"
-        " count(*) FROM golden.person"
-    )[0]
-    size = len(BUCKETS)
-    labels = [label for _, _, label in BUCKETS]
-    small = book.words.verdicts.small_cell
-    return {
-        "found": {name: counted.get(name, 0) for name in LINK_COUNTS},
-        "by_records": merge_small(labels, row[:size], small),
-        "by_facilities": merge_small(labels, row[size : 2 * size], small),
-        "known_by": merge_small(KNOWN_BY, row[-4:-1], small),
-        "persons": row[-1],
-        "keys": book.night.project.linkage.strong_keys,
-        "possible": book.night.project.linkage.possible,
-    }
 
 
 # -- manifest --------------------------------------------------------------------------------------
@@ -124,7 +92,67 @@ def run(book: Book, _: str) -> Context:
         "titles": {t.id: t.title for t in night.project.tables.values()},
         "databases": book.databases,
         "steps": _steps(night.found),
+        "rule_ids": book.quality.groups,
+        "versions": _versions(book),
+        "certificate": certificate(book),
+        "runs": _runs(book),
     }
+
+
+def certificate(book: Book) -> list[dict[str, Any]]:
+    """great-expectations' own results by database and table: what it expected, of which column, how many rows it
+    looked at, what it counted. Every check it made, taken from the result JSON it answered with."""
+    by_table: dict[str, list[Any]] = defaultdict(list)
+    for result in book.gate.results:
+        by_table[result.about].append(result)
+    return [
+        {
+            "about": about,
+            "title": book.night.project.tables[about].title
+            if about in book.night.project.tables
+            else None,
+            "results": sorted(found, key=lambda r: (r.holds, r.rule, r.column or "")),
+            "failed": sum(not r.holds for r in found),
+        }
+        for about, found in sorted(by_table.items())
+    ]
+
+
+def _versions(book: Book) -> list[tuple[Title, str]]:
+    """What made the night's numbers: engine, libraries, and the SHA-256 of every declaration and learnt model."""
+    root, layout = book.night.project.root, book.night.layout
+    found: list[tuple[Title, str]] = [
+        (Title(vi="Thư viện", en="Libraries"), ", ".join(f"{name} {version(name)}" for name in LIBRARIES)),
+        (Title(vi="Quy tắc", en="Rules"), _digest(sorted((root / "rules").rglob("*.yaml")), root)),
+        (Title(vi="Hợp đồng và nguồn", en="Contracts and sources"),
+         _digest(sorted((root / "datasets").glob("*/*.yaml")), root)),
+        (Title(vi="Danh mục tham chiếu", en="Reference lists"),
+         _digest([p for p in sorted((root / "datasets/_reference").rglob("*")) if p.is_file()], root)),
+        (Title(vi="Trang và lời văn báo cáo", en="Pages and words"),
+         _digest([p for p in sorted((root / "reports").rglob("*")) if p.is_file() and "example" not in p.parts], root)),
+    ]  # fmt: skip
+    for path in sorted((layout.state / "link").glob("*.json")):
+        title = Title(vi=f"Mô hình liên kết ({path.name})", en=f"Linkage model ({path.name})")
+        found.append((title, _digest([path], path.parent)))
+    return found
+
+
+def _digest(paths: list[Path], root: Path) -> str:
+    """SHA-256 over the names and contents of some files."""
+    digest = hashlib.sha256()
+    for path in paths:
+        digest.update(f"{path.relative_to(root)}\n".encode())
+        digest.update(hashlib.sha256(path.read_bytes()).digest())
+    return digest.hexdigest()
+
+
+def _runs(book: Book) -> list[dict[str, Any]]:
+    """The last runs that ended, newest first, as the ledger keeps them."""
+    rows = book.night.ledger.rows(
+        "SELECT run, night, snapshot, version, fingerprint, outcome FROM runs WHERE ended_at IS NOT NULL"
+        " ORDER BY run DESC LIMIT 14"
+    )
+    return [dict(row) for row in rows]
 
 
 def _books(book: Book) -> dict[str, Counts]:

@@ -5,20 +5,30 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from datasach.report import history, places, quality, tasks, trends, twice
+from datasach.report.catalogue import Catalogue, collect
 from datasach.report.counts import Counts, total
 from datasach.report.deliveries import Delivery
 from datasach.report.history import History
 from datasach.report.night import Gate, Night
 from datasach.report.places import Country, Unit, folder_of
-from datasach.report.quality import Quality, Score
+from datasach.report.quality import IdentityFill, Quality, Score
 from datasach.report.tasks import Task
 from datasach.report.trends import Trends
 from datasach.report.twice import Channels
 from datasach.report.words import Words
 from datasach.spec.contract import Database, Title
+
+
+class Sighting(NamedTuple):
+    """A rule violated in what one sender sent in one night."""
+
+    sender: str
+    night: str
+    times: int
+    held: int
 
 
 @dataclass(slots=True)
@@ -41,6 +51,11 @@ class Book:
     """(night, sender) → its receipts as they are issued."""
     moved: Trends
     """What moved since the nights before, and why."""
+    identity_filled: dict[str, list[IdentityFill]]
+    """Facility → how often its records carry what a person is known by, by table."""
+    catalogue: Catalogue
+    found_in: dict[str, list[Sighting]]
+    """Rule → the deliveries it was found in, newest and most first."""
 
     @property
     def databases(self) -> list[Database]:
@@ -72,13 +87,11 @@ class Book:
     def scores(self, database: str = "", whose: str = "") -> list[Score]:
         return self.quality.scores.of(database, whose)
 
-    def trends(self, database: str, whose: str = "") -> dict[str, list[float | None]]:
-        """Pillar → its share over the nights; empty where tonight's is not told either."""
+    def trends(self, database: str) -> dict[str, list[float | None]]:
+        """Pillar → a database's share over the nights; empty where tonight's is not told either."""
         return {
-            score.pillar: self.history.trend(database, score.pillar, whose)
-            if score.tone != "none"
-            else []
-            for score in self.scores(database, whose)
+            score.pillar: self.history.trend(database, score.pillar) if score.tone != "none" else []
+            for score in self.scores(database)
         }
 
     def records(self, database: str, whose: str = "") -> int | None:
@@ -133,14 +146,15 @@ def open_book(
     place_of = {unit.id: unit.place for unit in country.units.values()}
     history.keep(night, country)
     trends.keep(night, words, country.tonight)
-    past = history.look_back(night, country.tonight)
+    past = history.look_back(night, country.tonight, words.verdicts.sensitive)
+    found = quality.assess(night, words.verdicts, place_of)
     return Book(
         night=night,
         words=words,
         deliveries=deliveries,
         outcomes=outcomes,
         country=country,
-        quality=quality.assess(night, words.verdicts, place_of),
+        quality=found,
         channels=twice.compare(night, place_of),
         history=past,
         gate=gate,
@@ -148,7 +162,28 @@ def open_book(
         tasks=_open_tasks(night, words, country.tonight),
         receipts=receipts,
         moved=trends.look(night, words.trends, past, country.tonight),
+        identity_filled=quality.identity_filled(night, words.verdicts.sensitive),
+        catalogue=collect(
+            night.project, words.kinds, {key: one.fields for key, one in found.rules.items()}
+        ),
+        found_in=_found_in(deliveries),
     )
+
+
+def _found_in(deliveries: list[Delivery]) -> dict[str, list[Sighting]]:
+    sums: dict[tuple[str, str, str], list[int]] = {}
+    for delivery in deliveries:
+        for content in delivery.contents:
+            for one in content.findings:
+                seen = sums.setdefault((one.rule, delivery.sender, delivery.night), [0, 0])
+                seen[0] += one.times
+                seen[1] += one.held
+    found: dict[str, list[Sighting]] = defaultdict(list)
+    for (rule, sender, night), (times, held) in sums.items():
+        found[rule].append(Sighting(sender, night, times, held))
+    for rows in found.values():
+        rows.sort(key=lambda one: (one.night, one.held, one.times, one.sender), reverse=True)
+    return dict(found)
 
 
 def _open_tasks(night: Night, words: Words, tonight: str) -> dict[str, list[Task]]:
@@ -168,9 +203,11 @@ def _by_table(deliveries: list[Delivery]) -> dict[str, Counts]:
     return {table: total(counts) for table, counts in found.items()}
 
 
-def receipt_link(night: str, sender: str, up: str) -> str:
-    """From a page of the site to the receipts of a sender's night; `up` leads to the site's root."""
-    return f"{up}../../receipts/{night}/{folder_of(sender)}/index.html"
+def receipt_link(night: str, sender: str, up: str, rule: str = "") -> str:
+    """From a page of the site to the receipts of a sender's night, to what they say of one rule if it is
+    given; `up` leads to the site's root."""
+    anchor = f"#{rule}" if rule else ""
+    return f"{up}../../receipts/{night}/{folder_of(sender)}/index.html{anchor}"
 
 
 Context = dict[str, Any]

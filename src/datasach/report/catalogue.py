@@ -73,6 +73,13 @@ class Catalogue:
     project: Project
     entries: list[Entry]
     not_built: list[NotBuilt]
+    _by_id: dict[str, Entry] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_by_id", {entry.rule.id: entry for entry in self.entries})
+
+    def entry(self, rule: str) -> Entry:
+        return self._by_id[rule]
 
     @property
     def states(self) -> Counter[str]:

@@ -35,11 +35,9 @@ def svg(width: float, height: float, title: str, body: str, kind: str) -> Markup
 
 
 def mark(tone: Tone) -> Markup:
-    """The verdict's shape, beside its word; says nothing of its own to a screen reader."""
-    return Markup(
-        f'<svg class="mark {tone}" viewBox="0 0 16 16" width="12" height="12"'
-        f' aria-hidden="true">{MARKS[tone]}</svg>'
-    )
+    """The verdict's shape, beside its word; says nothing of its own to a screen reader. Drawn by the style
+    sheet: a page has hundreds."""
+    return Markup(f'<i class="mark {tone}" aria-hidden="true"></i>')
 
 
 def stack(counts: Counts, width: float = 640, height: float = 22) -> Markup:
@@ -137,9 +135,7 @@ def columns(data: Sequence[Column], title: str, width: float = 640, height: floa
             )
         if (len(data) - 1 - index) % every == 0:
             middle = x + wide / 2
-            body.append(
-                f'<text x="{middle:.1f}" y="{base - tall - 5:.1f}">{compact(one.value)}</text>'
-            )
+            body.append(_said(compact(one.value), compact_en(one.value), middle, base - tall - 5))
             body.append(
                 f'<text class="tick" x="{middle:.1f}" y="{height - 4:g}">{escape(one.label)}</text>'
             )
@@ -156,6 +152,119 @@ def compact(value: float) -> str:
             shown = value / (1e3 if size == 1e4 else size)
             return f"{numbers.vi(shown, 1 if shown < 100 else 0)} {word}"
     return numbers.vi(value)
+
+
+def _said(vi: str, en: str, x: float, y: float, kind: str = "") -> str:
+    """A label in the language of the page; one of the two where both are shown."""
+    if vi == en:
+        return f'<text class="{kind}" x="{x:.1f}" y="{y:.1f}">{vi}</text>'
+    return "".join(
+        f'<text class="{language} {kind}" x="{x:.1f}" y="{y:.1f}">{text}</text>'
+        for language, text in (("vi", vi), ("en", en))
+    )
+
+
+def compact_en(value: float) -> str:
+    """
+    >>> compact_en(950), compact_en(12_300), compact_en(4_873_804)
+    ('950', '12.3 k', '4.9 m')
+    """
+    for size, word in ((1e9, "bn"), (1e6, "m"), (1e4, "k")):
+        if value >= size:
+            shown = value / (1e3 if size == 1e4 else size)
+            return f"{numbers.en(shown, 1 if shown < 100 else 0)} {word}"
+    return numbers.en(value)
+
+
+def lines(
+    nights: Sequence[str],
+    own: Sequence[float | None],
+    peers: Sequence[float | None],
+    title: str,
+    width: float = 300,
+    height: float = 120,
+) -> Markup:
+    """Shares over the nights: a thing's own line, and the dashed one of those it is compared with (may be
+    empty). The last values are printed; the height is their own range, at least two percentage points."""
+    known = [v for v in (*own, *peers) if v is not None]
+    if sum(v is not None for v in own) < 2:
+        return Markup("")
+    low, high = min(known), max(known)
+    room = max(high - low, 2 * LEAST_RANGE)
+    low = min(low, max(0.0, (low + high - room) / 2))
+    left, right, top, bottom = 8.0, width - 58, 10.0, height - 22
+    step = (right - left) / max(1, len(nights) - 1)
+
+    def points(values: Sequence[float | None]) -> list[tuple[float, float]]:
+        return [
+            (left + i * step, bottom - (v - low) / room * (bottom - top))
+            for i, v in enumerate(values)
+            if v is not None
+        ]
+
+    body = [f'<line class="axis" x1="0" x2="{right:g}" y1="{bottom + 4:g}" y2="{bottom + 4:g}"/>']
+    ends: list[float] = []
+    for kind, values in (("peers", peers), ("own", own)):
+        drawn = points(values)
+        if not drawn:
+            continue
+        line = " ".join(f"{x:.1f},{y:.1f}" for x, y in drawn)
+        body.append(f'<polyline class="{kind}" points="{line}"/>')
+        x, y = drawn[-1]
+        last = next(v for v in reversed(values) if v is not None)
+        if kind == "own":
+            body.append(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3.2"/>')
+        # Two labels that would lie on each other are moved apart.
+        at = y + 4
+        if ends and abs(at - ends[0]) < 13:
+            at = ends[0] + (13 if at >= ends[0] else -13)
+        ends.append(at)
+        tick = "right" if kind == "own" else "right tick"
+        body.append(_said(numbers.percent(last), numbers.percent_en(last), right + 8, at, tick))
+    for index, anchor in ((0, "right"), (len(nights) - 1, "left")):
+        x = left + index * step
+        body.append(
+            f'<text class="tick {anchor}" x="{x:.1f}" y="{height - 4:g}">{escape(numbers.short_day(nights[index]))}</text>'
+        )
+    return svg(width, height, title, "".join(body), "lines")
+
+
+def histogram(
+    bins: Sequence[tuple[float, float]],
+    thresholds: Sequence[tuple[float, str]],
+    title: str,
+    width: float = 640,
+    height: float = 170,
+) -> Markup:
+    """Counts by the lower edge of equal bins (sorted), with thresholds as labelled lines. Heights are square
+    roots: the few pairs at a threshold matter more than the many far from it."""
+    if not bins:
+        return Markup("")
+    edges = [edge for edge, _ in bins]
+    size = min((b - a for a, b in zip(edges, edges[1:], strict=False)), default=1.0)
+    low, high = edges[0], edges[-1] + size
+    scale = width / (high - low)
+    peak = max(count for _, count in bins) ** 0.5 or 1.0
+    base = height - 18
+    body = [f'<line class="axis" x1="0" x2="{width:g}" y1="{base:g}" y2="{base:g}"/>']
+    for edge, count in bins:
+        tall = count**0.5 / peak * (base - 22)
+        body.append(
+            f'<rect class="col" x="{(edge - low) * scale:.1f}" y="{base - tall:.1f}"'
+            f' width="{max(1.0, size * scale - 1):.1f}" height="{tall:.1f}"/>'
+        )
+    for at, label in thresholds:
+        if low <= at <= high:
+            x = (at - low) * scale
+            body.append(
+                f'<line class="threshold" x1="{x:.1f}" x2="{x:.1f}" y1="14" y2="{base:g}"/>'
+                f'<text x="{x:.1f}" y="10">{escape(label)}</text>'
+            )
+    for edge in (edges[0], edges[len(edges) // 2], edges[-1]):
+        body.append(
+            f'<text class="tick" x="{(edge - low + size / 2) * scale:.1f}" y="{height - 4:g}">{edge:g}</text>'
+        )
+    return svg(width, height, title, "".join(body), "columns")
 
 
 def strip(nights: Sequence[tuple[str, Tone | None]], title: str) -> Markup:

@@ -54,7 +54,6 @@ def facility(book: Book, name: str) -> Context:
         "tone": tone,
         "sentence": sentence,
         "counts": unit.counts,
-        "fix_first": causes(failing)[:FIX_FIRST],
         "failing": failing,
         "tasks": book.tasks.get(name, [])[:TASKS_SHOWN],
         "tasks_open": len(book.tasks.get(name, [])),
@@ -66,12 +65,18 @@ def facility(book: Book, name: str) -> Context:
             for night in book.country.nights[-STRIP_NIGHTS:]
         ],
         "evenings": [{"evening": e, "link": receipt_link(e.night, name, UP)} for e in evenings],
+        "late_share": _share(book, name),
         "nights": len(unit.evenings),
         "levels": level_titles(book),
         "expected_vi": f" trên {unit.expected} đêm dự kiến" if unit.expected else "",
         "expected_en": f" of {unit.expected} expected" if unit.expected else "",
         "scores": book.scores("", name),
-        "trends": book.trends("", name),
+        "against_peers": _against_peers(book, unit),
+        "hist_nights": book.history.nights,
+        "filled": book.identity_filled.get(name, []),
+        "rule_ids": book.quality.groups,
+        "kinds": book.words.data.kinds,
+        "kind_sums": unit.kinds,
         "moves": book.moved.moves.get(name, [])[:MOVES_SHOWN],
         "databases": [
             {"spec": d, "records": book.records(d.id, name), "scores": book.scores(d.id, name)}
@@ -81,6 +86,28 @@ def facility(book: Book, name: str) -> Context:
         "visits": book.channels.facilities.get(name),
         "differing": book.channels.by_facility.get(name, [])[:8],
     }
+
+
+def _share(book: Book, name: str) -> Any:
+    """The facility's `song`: records that came in time."""
+    return next(score for score in book.scores("", name) if score.pillar == "song")
+
+
+def _against_peers(book: Book, unit: Unit) -> list[dict[str, Any]]:
+    """Each score over the nights with the median of similar facilities; none where there is no line to draw."""
+    found = []
+    for score in book.scores("", unit.id):
+        own = book.history.of_facility(unit.id, score.pillar) if score.tone != "none" else []
+        if sum(value is not None for value in own) < 2:
+            continue
+        peers, same_level = book.history.of_peers(unit.level, score.pillar)
+        found.append({
+            "score": score, "own": own, "peers": peers, "same_level": same_level,
+            "peer_now": next((v for v in reversed(peers) if v is not None), None),
+            "now": next(v for v in reversed(own) if v is not None),
+            "rows": list(zip(book.history.nights, own, peers or [None] * len(own), strict=True)),
+        })  # fmt: skip
+    return found
 
 
 def _last_night(book: Book, unit: Unit, hidden: set[str]) -> Context | None:

@@ -4,6 +4,8 @@ state/history/scores/<night>.parquet    night, database, facility, pillar, numer
 state/history/volumes/<night>.parquet   night, unit, files, read, accepted, quarantined, rejected, superseded,
                                         duplicate: all that the unit had sent by then, as it then stood
 state/history/metrics/<night>.parquet   night, table_id, rule, facility, tested, failed: over all current records
+state/history/failures/<night>.parquet  night, facility, rule, tables, tested, failed: metrics over all tables, where any failed
+state/history/rules/<night>.parquet     night, rule, tested, failed, facilities: metrics summed, so that a nation's are read fast
 state/history/arrivals/<night>.parquet  night, table_id, facility, rows: what came about the facility in that night
 """
 
@@ -12,7 +14,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import polars as pl
 
@@ -25,23 +27,60 @@ from datasach.store.warehouse import sql_name
 NIGHTS_SHOWN = 60
 
 
+PEERS = 5
+"""A median over fewer facilities of one level would point at single ones."""
+
+Line = list[float | None]
+
+
 class History:
-    """Shares of the nights up to tonight, oldest first."""
+    """Shares of the nights up to tonight, oldest first; a line holds one value per night, None where nothing
+    is known."""
 
     def __init__(self, nights: list[str]) -> None:
         self.nights = nights
-        self._shares: dict[tuple[str, str, str], dict[str, Share]] = defaultdict(dict)
+        self._shares: dict[tuple[str, str], dict[str, Share]] = defaultdict(dict)
+        self._facilities: dict[tuple[str, str], Line] = {}
+        self._peers: dict[tuple[str, str], Line] = {}
+        self._rules: dict[str, dict[str, RuleNight]] = defaultdict(dict)
 
-    def enter(self, night: str, database: str, whose: str, pillar: str, share: Share) -> None:
-        self._shares[(database, whose, pillar)][night] = share
+    def share(self, database: str, pillar: str, night: str) -> Share | None:
+        """A database's, nationwide."""
+        return self._shares.get((database, pillar), {}).get(night)
 
-    def share(self, database: str, pillar: str, night: str, whose: str = "") -> Share | None:
-        return self._shares.get((database, whose, pillar), {}).get(night)
-
-    def trend(self, database: str, pillar: str, whose: str = "") -> list[float | None]:
-        """One value per night, None where nothing is known. `database` "" is all of a facility's."""
-        found = self._shares.get((database, whose, pillar), {})
+    def trend(self, database: str, pillar: str) -> Line:
+        found = self._shares.get((database, pillar), {})
         return [share.value if (share := found.get(night)) else None for night in self.nights]
+
+    def of_facility(self, facility: str, pillar: str) -> Line:
+        """Over all its databases but the sensitive ones; empty if nothing is known of it."""
+        return self._facilities.get((facility, pillar), [])
+
+    def of_peers(self, level: str | None, pillar: str) -> tuple[Line, bool]:
+        """Medians of the facilities of a level, and whether they are of that level: where a level has too few
+        facilities, of all."""
+        own = self._peers.get((level or "", pillar))
+        return (own, True) if level and own else (self._peers.get(("", pillar), []), False)
+
+    def of_rule(self, rule: str) -> list[RuleNight | None]:
+        found = self._rules.get(rule, {})
+        return [found.get(night) for night in self.nights]
+
+    def _line(self, nights: list[str], values: list[float]) -> Line:
+        known = dict(zip(nights, values, strict=True))
+        return [known.get(night) for night in self.nights]
+
+
+class RuleNight(NamedTuple):
+    """A rule in one night, over all its tables and facilities."""
+
+    tested: int
+    failed: int
+    facilities: int
+
+    @property
+    def rate(self) -> float | None:
+        return self.failed / self.tested if self.tested else None
 
 
 def keep(night: Night, country: Country) -> None:
@@ -55,6 +94,18 @@ def keep(night: Night, country: Country) -> None:
         night, "metrics", tonight,
         "SELECT table_id, rule, facility, sum(tested) AS tested, sum(failed) AS failed FROM checks.metrics"
         " WHERE tested > 0 AND facility IS NOT NULL GROUP BY ALL ORDER BY ALL",
+    )  # fmt: skip
+    keep_query(
+        night, "failures", tonight,
+        "SELECT facility, rule, list(table_id ORDER BY failed DESC, table_id) FILTER (failed > 0) AS tables,"
+        " sum(tested)::BIGINT AS tested, sum(failed)::BIGINT AS failed FROM (SELECT table_id, rule, facility,"
+        " sum(tested) AS tested, sum(failed) AS failed FROM checks.metrics WHERE tested > 0 AND facility IS NOT NULL"
+        " GROUP BY ALL) GROUP BY facility, rule HAVING sum(failed) > 0 ORDER BY facility, rule",
+    )  # fmt: skip
+    keep_query(
+        night, "rules", tonight,
+        "SELECT rule, sum(tested) AS tested, sum(failed) AS failed, count(DISTINCT facility) FILTER (failed > 0) AS facilities"
+        " FROM checks.metrics WHERE tested > 0 AND facility IS NOT NULL GROUP BY ALL ORDER BY ALL",
     )  # fmt: skip
     came = " UNION ALL ".join(
         f"SELECT '{t.id}' AS table_id, _facility AS facility FROM standard.{sql_name(t.id)}"
@@ -103,16 +154,45 @@ def sql_list(paths: Iterable[Path]) -> str:
     return f"read_parquet([{quoted}])"
 
 
-def look_back(night: Night, tonight: str) -> History:
-    """Scores of the last nights, summed by database, and by facility over all databases."""
+def look_back(night: Night, tonight: str, sensitive: list[str]) -> History:
+    """Reads the history's scores and rules, and checks.facilities for the levels.
+
+    One row per line comes out of DuckDB, not one per night: a nation has 12,000 facilities and 60 nights.
+    """
     paths = dict(list(kept(night.layout, "scores", tonight).items())[-NIGHTS_SHOWN:])
-    history = History(list(paths))
+    found = History(list(paths))
     if len(paths) < 2:
-        return history
-    for when, database, facility, pillar, top, bottom in night.warehouse.rows(
-        "SELECT night, coalesce(database, ''), coalesce(facility, ''), pillar, sum(numerator), sum(denominator)"
-        f" FROM {sql_list(paths.values())}"
-        " GROUP BY GROUPING SETS ((night, database, pillar), (night, facility, pillar)) ORDER BY ALL"
+        return found
+    query = night.warehouse.rows
+    scores = sql_list(paths.values())
+    for when, database, pillar, top, bottom in query(
+        "SELECT night, database, pillar, sum(numerator), sum(denominator)"
+        f" FROM {scores} GROUP BY ALL ORDER BY ALL"
     ):
-        history.enter(when, database, facility, pillar, Share(top, bottom))
-    return history
+        found._shares[(database, pillar)][when] = Share(top, bottom)
+    told = ", ".join(f"'{name}'" for name in sensitive) or "''"
+    night.warehouse.execute(
+        "CREATE OR REPLACE TEMP TABLE facility_lines AS SELECT facility, coalesce(f.cap, '') AS cap, pillar, night,"
+        f" sum(numerator) / sum(denominator) AS share FROM {scores} LEFT JOIN checks.facilities f USING (facility)"
+        f" WHERE facility IS NOT NULL AND database NOT IN ({told}) GROUP BY ALL HAVING sum(denominator) > 0"
+    )
+    for facility, pillar, nights, values in query(
+        "SELECT facility, pillar, list(night ORDER BY night), list(share ORDER BY night)"
+        " FROM facility_lines GROUP BY ALL ORDER BY ALL"
+    ):
+        found._facilities[(facility, pillar)] = found._line(nights, values)
+    for cap, pillar, nights, values in query(
+        "SELECT cap, pillar, list(night ORDER BY night), list(middle ORDER BY night) FROM ("
+        "  SELECT cap, pillar, night, median(share) AS middle FROM ("
+        "    SELECT cap, pillar, night, share FROM facility_lines WHERE cap <> ''"
+        "    UNION ALL SELECT '', pillar, night, share FROM facility_lines)"
+        f"  GROUP BY ALL HAVING count(*) >= {PEERS}) GROUP BY ALL ORDER BY ALL"
+    ):
+        found._peers[(cap, pillar)] = found._line(nights, values)
+    rules = list(kept(night.layout, "rules", tonight).values())[-NIGHTS_SHOWN:]
+    if rules:
+        for when, rule, tested, failed, facilities in query(
+            f"SELECT night, rule, tested, failed, facilities FROM {sql_list(rules)} ORDER BY ALL"
+        ):
+            found._rules[rule][when] = RuleNight(tested, failed, facilities)
+    return found

@@ -9,8 +9,8 @@ from datasach.report.charts import Column
 from datasach.report.counts import Counts, Share, total
 from datasach.report.numbers import Percent, day, short_day
 from datasach.report.places import Place, Unit, folder_of
-from datasach.report.render import say
-from datasach.report.rules_page import worst_groups
+from datasach.report.render import rule_path, say
+from datasach.report.rules_page import is_hidden, rates, worst_groups
 from datasach.report.trends import CAUSE_TITLES
 from datasach.report.words import TONES, Tone
 from datasach.spec.contract import Title
@@ -19,6 +19,7 @@ from datasach.spec.rule import PILLAR_TITLES
 NIGHTS_DRAWN = 31
 LOOK_FIRST = 5
 RULES_FIRST = 10
+COSTLY = 5
 
 
 # -- national --------------------------------------------------------------------------------------
@@ -47,6 +48,14 @@ def national(book: Book, _: str) -> Context:
         "counts": country.counts,
         "persons": book.night.found.get("link", {}).get("persons"),
         "look_first": look_first(book),
+        "costly": [
+            {"group": g, "hidden": is_hidden(book, g), "rates": rates(book, g.rule.id)}
+            for g in worst_groups(book)[:COSTLY]
+        ],
+        "tiles": _tiles(book),
+        "connected": sum(bool(u.evenings) and not u.authority for u in country.units.values()),
+        "baseline": next(b.value for b in book.words.baselines.figures if b.id == "facilities"),
+        "levels_table": coverage_by_level(book),
         "databases": [_database_row(book, d.id) for d in book.databases],
         "places": [_place_row(book, p) for p in places],
         "columns_data": nights_drawn(book),
@@ -56,6 +65,43 @@ def national(book: Book, _: str) -> Context:
         "cause_titles": CAUSE_TITLES,
         "trend_shown": len(book.history.nights) > 1,
     }
+
+
+def _tiles(book: Book) -> dict[str, list[dict[str, Any]]]:
+    """The provinces where they stand among the tiles, each with tonight's senders and what they earn."""
+    tonight = book.country.tonight
+    bounds = book.words.verdicts
+    found: dict[str, list[dict[str, Any]]] = {}
+    for block, spots in (("north", book.words.tiles.north), ("south", book.words.tiles.south)):
+        found[block] = []
+        for code, (column, row) in sorted(spots.items(), key=lambda item: (item[1][1], item[1][0])):
+            place = book.country.places[code]
+            expected = sum(bool(u.expected) for u in place.units)
+            sent = sum(tonight in u.evenings for u in place.units if not u.authority)
+            tone: Tone = bounds.tone("song", sent / expected) if expected else "none"
+            found[block].append(
+                {"place": place, "column": column, "row": row, "sent": sent, "expected": expected, "tone": tone}
+            )  # fmt: skip
+    return found
+
+
+def coverage_by_level(book: Book) -> list[dict[str, Any]]:
+    """Facilities by level: registered, ever sent, sent tonight."""
+    titles = level_titles(book)
+    tonight = book.country.tonight
+    sums: dict[str, list[int]] = {}
+    for unit in book.country.units.values():
+        if unit.authority or not (unit.registered or unit.evenings):
+            continue
+        row = sums.setdefault(unit.level if unit.level in titles else "", [0, 0, 0])
+        row[0] += unit.registered
+        row[1] += bool(unit.evenings)
+        row[2] += tonight in unit.evenings
+    unknown = Title(vi="Chưa rõ cấp", en="Level unknown")
+    return [
+        {"title": titles.get(level, unknown), "registered": a, "connected": b, "tonight": c}
+        for level, (a, b, c) in sorted(sums.items(), key=lambda item: (item[0] == "", item[0]))
+    ]
 
 
 def _page_of(book: Book, facility: str) -> str | None:
@@ -130,7 +176,7 @@ def look_first(book: Book) -> list[dict[str, Any]]:
                 "concern",
                 say("{i} giữ lại {n} dòng: {v}", "{i} holds {n} rows: {e}",
                     i=group.rule.id, n=group.held, v=group.rule.vi, e=group.rule.says),
-                f"quy-tac.html#{group.rule.id}",
+                rule_path(group.rule.id),
             ))  # fmt: skip
     found += _weak_scores(book)
     if book.channels.nation.different:

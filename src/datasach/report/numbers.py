@@ -29,6 +29,14 @@ def vi(number: float, digits: int = 0) -> str:
     return en(number, digits).translate(_TO_VIETNAMESE)
 
 
+def one_digit(number: float) -> str:
+    """
+    >>> one_digit(1234.56)
+    '1.234,6'
+    """
+    return vi(number, 1)
+
+
 def percent(share: float) -> str:
     """A share with one digit, never rounded up to a hundred nor down to nothing.
 

@@ -30,6 +30,8 @@ class Evening:
     counts: Counts = NOTHING
     tones: list[Tone] = field(default_factory=list)
     outcomes: Counter[str] = field(default_factory=Counter)
+    kinds: dict[str, Counts] = field(default_factory=dict)
+    """Kind of data (kinds_of_data.yaml) → its part of `counts`."""
 
     @property
     def tone(self) -> Tone:
@@ -64,6 +66,15 @@ class Unit:
     @property
     def outcomes(self) -> Counter[str]:
         return sum((e.outcomes for e in self.evenings.values()), Counter())
+
+    @property
+    def kinds(self) -> dict[str, Counts]:
+        """Kind of data → its rows so far."""
+        found: dict[str, Counts] = {}
+        for evening in self.evenings.values():
+            for kind, counts in evening.kinds.items():
+                found[kind] = found.get(kind, NOTHING).plus(counts)
+        return found
 
     @property
     def last(self) -> str | None:
@@ -115,6 +126,7 @@ def survey(
     nights = sorted({d.night for d in deliveries if d.night <= tonight} | {tonight})
     places = _places(night)
     units = _units(night, places, {d.sender for d in deliveries})
+    kind_of: dict[str, str] = {}
     for delivery in deliveries:
         outcome = outcomes[delivery.offer]
         evening = units[delivery.sender].evenings.setdefault(
@@ -122,6 +134,9 @@ def survey(
         )
         evening.files += 1
         evening.counts = evening.counts.plus(delivery.counts)
+        for table, counts in delivery.tables.items():
+            kind = kind_of.setdefault(table, words.data.of_table(table))
+            evening.kinds[kind] = evening.kinds.get(kind, NOTHING).plus(counts)
         evening.tones.append(words.outcomes[outcome].tone)
         evening.outcomes[outcome] += 1
     for unit in units.values():

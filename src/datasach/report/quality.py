@@ -9,15 +9,17 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+import polars as pl
+
 from datasach.report.counts import Share
 from datasach.report.disclosure import hidden_cells
+from datasach.report.history import PEERS
 from datasach.report.night import Night
 from datasach.report.words import PILLARS, Tone, Verdicts, worst
+from datasach.spec.contract import Title
 from datasach.spec.rule import Pillar, Rule
 
 NO_SHARE = Share()
-PEERS = 5
-"""A median over fewer facilities of one level would point at single ones."""
 
 
 class Score(NamedTuple):
@@ -101,6 +103,35 @@ class Failing(NamedTuple):
 
 
 @dataclass(slots=True)
+class Group:
+    """One rule over all its tables."""
+
+    rule: Rule
+    tables: list[RuleTonight] = field(default_factory=list)
+
+    @property
+    def tested(self) -> int:
+        return sum(t.tested for t in self.tables)
+
+    @property
+    def failed(self) -> int:
+        return sum(t.failed for t in self.tables)
+
+    @property
+    def held(self) -> int:
+        return sum(t.held for t in self.tables)
+
+    @property
+    def facilities(self) -> int:
+        """Of the table where most facilities violate it: a facility is not counted once per table."""
+        return max((t.facilities for t in self.tables), default=0)
+
+    @property
+    def not_run(self) -> list[RuleTonight]:
+        return [t for t in self.tables if t.not_run]
+
+
+@dataclass(slots=True)
 class Quality:
     scores: Scores
     rules: dict[tuple[str, str], RuleTonight]
@@ -113,6 +144,10 @@ class Quality:
     """(table, facility) → current records."""
     held: dict[str, int]
     """Table → rows held."""
+    groups: dict[str, Group]
+    """Rules by id, in the order they are declared."""
+    broken_by: dict[str, list[tuple[str, Failing]]]
+    """Rule → (facility, what it violates), those that hold most rows first, then those that fail most often."""
 
 
 def assess(night: Night, verdicts: Verdicts, place_of: dict[str, str]) -> Quality:
@@ -145,7 +180,26 @@ def assess(night: Night, verdicts: Verdicts, place_of: dict[str, str]) -> Qualit
         filled=_filled(night, place_of),
         tables=tables,
         held=dict(night.warehouse.rows("SELECT table_id, count(*) FROM checks.held GROUP BY ALL")),
+        groups=_groups(rules),
+        broken_by=_broken_by(failing),
     )
+
+
+def _groups(rules: dict[tuple[str, str], RuleTonight]) -> dict[str, Group]:
+    found: dict[str, Group] = {}
+    for one in rules.values():
+        found.setdefault(one.rule.id, Group(one.rule)).tables.append(one)
+    return found
+
+
+def _broken_by(failing: dict[str, list[Failing]]) -> dict[str, list[tuple[str, Failing]]]:
+    found: dict[str, list[tuple[str, Failing]]] = defaultdict(list)
+    for facility, broken in failing.items():
+        for one in broken:
+            found[one.rule.rule.id].append((facility, one))
+    for pairs in found.values():
+        pairs.sort(key=lambda pair: (-pair[1].held, -pair[1].failed, pair[0]))
+    return found
 
 
 def _owners(facility: str | None, place_of: dict[str, str]) -> set[str]:
@@ -172,19 +226,24 @@ def _rules(
     held = _held(night)
     level, medians = _peers(night)
     failing: dict[str, list[Failing]] = defaultdict(list)
-    for table, name, facility, tested, failed in night.warehouse.rows(
-        "SELECT table_id, rule, facility, tested, failed FROM checks.metrics WHERE tested > 0 ORDER BY ALL"
+    # A nation has millions of rows here and most of them fail nothing: sums are made where the rows are.
+    frame = pl.DataFrame({"facility": list(place_of), "place": list(place_of.values())})
+    night.warehouse.put("checks.places_of", frame.cast(pl.String))
+    for table, name, place, tested, failed, facilities in night.warehouse.rows(
+        "SELECT table_id, rule, coalesce(place, ''), sum(tested)::BIGINT, sum(failed)::BIGINT, count(*) FILTER (failed > 0)"
+        " FROM checks.metrics LEFT JOIN checks.places_of USING (facility) WHERE tested > 0 GROUP BY ALL ORDER BY ALL"
     ):
         rule = rules.get((name, table))
-        if rule is None:
-            continue
-        rule.tested += tested
-        rule.failed += failed
-        rule.facilities += bool(failed)
-        place = place_of.get(facility, "")
-        before = rule.shares.get(place, (0, 0))
-        rule.shares[place] = (before[0] + tested, before[1] + failed)
-        if failed:
+        if rule is not None:
+            rule.tested += tested
+            rule.failed += failed
+            rule.facilities += facilities
+            rule.shares[place] = (tested, failed)
+    for table, name, facility, tested, failed in night.warehouse.rows(
+        "SELECT table_id, rule, facility, tested, failed FROM checks.metrics WHERE failed > 0 ORDER BY ALL"
+    ):
+        rule = rules.get((name, table))
+        if rule is not None:
             held_here = held.get((name, table, facility), 0)
             rule.held += held_here
             peers = medians.get((table, name, level.get(facility, "")))
@@ -236,3 +295,45 @@ def _filled(night: Night, place_of: dict[str, str]) -> dict[tuple[str, str], dic
         for whose in {"", place_of.get(facility, "")}:
             shares[whose] = shares.get(whose, NO_SHARE).plus(Share(filled, expected))
     return dict(found)
+
+
+class IdentityFill(NamedTuple):
+    """How often one field that tells who a person is was filled in one facility's records of one table."""
+
+    table: str
+    title: Title
+    part: str
+    """`identifier`, `card` or `phone`."""
+    share: Share
+    nation: Share
+
+
+IDENTITY_PARTS = ("identifier", "card", "phone")
+
+
+def identity_filled(night: Night, sensitive: list[str]) -> dict[str, list[IdentityFill]]:
+    """Reads checks.priority. Tables of sensitive databases are left out: their row counts must not be told."""
+    parts = {
+        (table.id, field): (part, table.title)
+        for table in night.project.tables.values()
+        if table.identity and table.database not in sensitive
+        for part, field in table.identity.fields().items()
+        if part in IDENTITY_PARTS and field in table.priority
+    }
+    nation: dict[tuple[str, str], Share] = defaultdict(Share)
+    own: dict[str, list[tuple[tuple[str, str], Share]]] = defaultdict(list)
+    for table_id, name, facility, filled, expected in night.warehouse.rows(
+        "SELECT table_id, field, facility, filled, expected FROM checks.priority WHERE expected > 0 ORDER BY ALL"
+    ):
+        key = (table_id, name)
+        if key in parts:
+            nation[key] = nation[key].plus(Share(filled, expected))
+            if facility:
+                own[facility].append((key, Share(filled, expected)))
+    return {
+        facility: [
+            IdentityFill(key[0], parts[key][1], parts[key][0], share, nation[key])
+            for key, share in found
+        ]
+        for facility, found in own.items()
+    }

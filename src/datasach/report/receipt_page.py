@@ -47,7 +47,8 @@ def receipt_context(
         "counts": total(counts),
         "tone": worst(tones),
         "refused": sum(p["outcome"]["id"] in ("rejected", "rows_rejected") for p in payloads),
-        "fix_first": fix_first(payloads)[:FIRST],
+        "fix_first": fix_first(payloads),
+        "first": FIRST,
         "places": places,
         "workbook": workbook,
     }
@@ -117,7 +118,7 @@ def fix_first(payloads: list[dict[str, Any]]) -> list[dict[str, Any]]:
             one = found.setdefault(
                 key,
                 {"id": key[1], "vi": cause["vi"], "en": cause["en"], "fix": cause["fix"],
-                 "severity": severity, "times": 0, "held": 0, "places": [], "tables": set()},
+                 "severity": severity, "is_rule": key[0] == "rule", "times": 0, "held": 0, "places": [], "tables": set()},
             )  # fmt: skip
             one["times"] += times
             one["held"] += held

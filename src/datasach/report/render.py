@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from datasach.report import cells, charts, numbers
+from datasach.report import cells, charts, downloads, numbers
 from datasach.report.cells import spans
 from datasach.report.counts import FATE_TITLES, FATES
 from datasach.report.places import folder_of
@@ -25,18 +26,18 @@ from datasach.report.words import PILLARS, Tone, Words
 from datasach.spec.contract import Title
 from datasach.spec.rule import PILLAR_TITLES
 
-SCRIPT = (
-    "(function(){try{var k='datasach-lang',v=localStorage.getItem(k),e=v&&document.getElementById(v);"
-    "if(e)e.checked=true;document.addEventListener('change',function(c){if(c.target.name==='lang')"
-    "localStorage.setItem(k,c.target.id)})}catch(x){}})()"
-)
-"""Remembers the language between pages. Without it the switch still works on each page."""
-
 CHANNELS = {
     "coordination": Title(vi="Hệ thống điều phối", en="Coordination system"),
     "social_insurance": Title(vi="Bảo hiểm xã hội", en="Social Insurance"),
     "exchange": Title(vi="Trao đổi dữ liệu", en="Data exchange"),
     "register": Title(vi="Danh mục, sổ đăng ký", en="Register"),
+}
+
+
+IDENTITY_PARTS = {
+    "identifier": Title(vi="Số định danh cá nhân", en="Personal number"),
+    "card": Title(vi="Thẻ BHYT", en="Insurance card"),
+    "phone": Title(vi="Điện thoại", en="Telephone"),
 }
 
 
@@ -72,7 +73,8 @@ class Renderer:
     def __init__(self, root: Path, words: Words, version: str, declarations: str) -> None:
         folder = root / "reports"
         self._words = words
-        self._style = (folder / "style.css").read_text("utf-8")
+        self._style = _dense((folder / "style.css").read_text("utf-8"))
+        self._script = _dense((folder / "site.js").read_text("utf-8"))
         self._environment = Environment(
             loader=FileSystemLoader(folder / "templates"),
             autoescape=True,
@@ -83,31 +85,42 @@ class Renderer:
         )
         self.fingerprint = _fingerprint(folder, version)
         self._environment.filters.update(
-            vi=numbers.vi, pct=numbers.percent, share=numbers.Percent, size=numbers.size, day=numbers.day,
+            vi=numbers.vi, pct=numbers.percent, dec=numbers.one_digit, share=numbers.Percent, size=numbers.size, day=numbers.day,
             short_day=numbers.short_day, page_name=folder_of,
         )  # fmt: skip
         self._environment.globals.update(
             say=say, t=spans, two=two, mark=charts.mark, bar=charts.bar, stack=charts.stack,
-            spark=charts.spark, strip=charts.strip, columns=charts.columns, verdict=self._verdict,
+            spark=charts.spark, strip=charts.strip, columns=charts.columns, lines=charts.lines,
+            histogram=charts.histogram, days=cells.days, slim=cells.slim_cell, verdict=self._verdict,
             fates=FATES, fate_titles=FATE_TITLES, pillars=PILLARS, pillar_titles=PILLAR_TITLES,
-            channels=CHANNELS, num=cells.num, count_cells=cells.count_cells, severity=cells.severity,
+            channels=CHANNELS, identity_parts=IDENTITY_PARTS, num=cells.num, count_cells=cells.count_cells, figure=cells.figure, severity=cells.severity,
             score_cells=cells.score_cells, records=cells.records_cell, chip=cells.chip,
             tones=words.verdicts.words, words=words,
-            few=self._few, task_states=STATE_TITLES, version=version, declarations=declarations,
-            fingerprint=self.fingerprint, style=Markup(self._style), script=Markup(SCRIPT),
-            csp=_policy(self._style),
+            offered=downloads.offered, facility_books=True, few=self._few, task_states=STATE_TITLES, version=version, declarations=declarations,
+            fingerprint=self.fingerprint, style=Markup(self._style), script=Markup(self._script),
+            csp=self._policy(self._style), rule_path=rule_path,
         )  # fmt: skip
+
+    def tell(self, **facts: Any) -> None:
+        """Give every page of one site a fact of that night."""
+        self._environment.globals.update(facts)
 
     def page(self, template: str, more_style: str = "", **context: Any) -> str:
         """`more_style` is put behind the style sheet, for this page alone."""
         if more_style:
             style = f"{self._style}\n{more_style}"
-            context |= {"style": Markup(style), "csp": _policy(style)}
+            context |= {"style": Markup(style), "csp": self._policy(style)}
         return self._environment.get_template(template).render(**context)
 
     def _verdict(self, tone: Tone) -> Markup:
         """Shape and word of a verdict."""
         return cells.chip(tone, self._words.verdicts.words[tone], "verdict")
+
+    def _policy(self, style: str) -> str:
+        return (
+            f"default-src 'none'; style-src '{_hash(style)}'; script-src '{_hash(self._script)}';"
+            " img-src data:; base-uri 'none'; form-action 'none'"
+        )
 
     def _few(self, number: int, sensitive: bool = True) -> str:
         """A count of people, with small ones hidden."""
@@ -115,11 +128,19 @@ class Renderer:
         return f"< {least}" if sensitive and 0 < number < least else numbers.vi(number)
 
 
-def _policy(style: str) -> str:
-    return (
-        f"default-src 'none'; style-src '{_hash(style)}'; script-src '{_hash(SCRIPT)}'; img-src data:;"
-        " base-uri 'none'; form-action 'none'"
-    )
+def rule_path(rule: str) -> str:
+    """The page of a rule below the site's root.
+
+    >>> rule_path("DIA-008a")
+    'quy-tac/DIA-008a.html'
+    """
+    return f"quy-tac/{rule}.html"
+
+
+def _dense(text: str) -> str:
+    """A style sheet or script without its comments and indents: it stands in thousands of pages."""
+    bare = re.sub(r"/\*.*?\*/", "", text, flags=re.S)
+    return "\n".join(line for raw in bare.splitlines() if (line := raw.strip()))
 
 
 def _hash(text: str) -> str:
@@ -128,6 +149,8 @@ def _hash(text: str) -> str:
 
 def _fingerprint(folder: Path, version: str) -> str:
     digest = hashlib.sha256(version.encode())
-    for path in sorted(p for p in folder.rglob("*") if p.is_file()):
+    # The example is made by what is hashed here; it makes nothing.
+    found = (p for p in folder.rglob("*") if p.is_file() and "example" not in p.parts)
+    for path in sorted(found):
         digest.update(path.read_bytes())
     return digest.hexdigest()[:16]

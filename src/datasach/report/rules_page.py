@@ -1,52 +1,24 @@
-"""The catalogue of rules with tonight's numbers."""
+"""The rules: which are broken tonight, all of them, and a page for each."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from typing import Any
 
-from datasach.report.book import Book, Context
-from datasach.report.catalogue import Catalogue, collect, page_context
-from datasach.report.quality import RuleTonight
-from datasach.spec.rule import Rule
+from datasach.report.book import Book, Context, Sighting, receipt_link
+from datasach.report.catalogue import CONFIDENCE, DIMENSIONS, Catalogue, page_context
+from datasach.report.places import folder_of
+from datasach.report.quality import Failing, Group
 
 SHOWN_FIRST = 10
-
-
-@dataclass(slots=True)
-class Group:
-    """One rule over all its tables."""
-
-    rule: Rule
-    tables: list[RuleTonight] = field(default_factory=list)
-
-    @property
-    def tested(self) -> int:
-        return sum(t.tested for t in self.tables)
-
-    @property
-    def failed(self) -> int:
-        return sum(t.failed for t in self.tables)
-
-    @property
-    def held(self) -> int:
-        return sum(t.held for t in self.tables)
-
-    @property
-    def facilities(self) -> int:
-        """Of the table where most facilities violate it: a facility is not counted once per table."""
-        return max((t.facilities for t in self.tables), default=0)
-
-    @property
-    def not_run(self) -> list[RuleTonight]:
-        return [t for t in self.tables if t.not_run]
+FACILITIES_SHOWN = 20
+RECEIPTS_SHOWN = 3
+SENDERS_SHOWN = 20
+UP = "../"
 
 
 def groups(book: Book) -> list[Group]:
     """Rules by id, in the order they are declared."""
-    found: dict[str, Group] = {}
-    for one in book.quality.rules.values():
-        found.setdefault(one.rule.id, Group(one.rule)).tables.append(one)
-    return list(found.values())
+    return list(book.quality.groups.values())
 
 
 def worst_groups(book: Book) -> list[Group]:
@@ -60,8 +32,7 @@ def catalogue(book: Book, _: str) -> Context:
 
 
 def catalogue_of(book: Book) -> Catalogue:
-    fields = {key: one.fields for key, one in book.quality.rules.items()}
-    return collect(book.night.project, book.words.kinds, fields)
+    return book.catalogue
 
 
 def rules(book: Book, _: str) -> Context:
@@ -71,12 +42,103 @@ def rules(book: Book, _: str) -> Context:
     for group in found:
         families.setdefault(group.rule.id.split("-")[0], []).append(group)
     return {
-        "worst": worst_groups(book)[:SHOWN_FIRST],
+        "broken": worst_groups(book),
         "families": families,
         "declared": len(checks),
         "evaluated": sum(1 for c in checks if c.tested and not c.not_run),
         "not_asked": sum(1 for c in checks if not c.tested and not c.not_run),
         "not_run": [c for c in checks if c.not_run],
         "rule_count": len(found),
-        "titles": {t.id: t.title for t in book.night.project.tables.values()},
+        "rule_trend": {g.rule.id: rates(book, g.rule.id) for g in found if g.failed},
+        "hidden": {g.rule.id for g in found if is_hidden(book, g)},
     }
+
+
+def is_hidden(book: Book, group: Group) -> bool:
+    """Would the rule's counts tell how many records a sensitive database has? (report.disclosure)"""
+    return any((t.rule.database, "") in book.quality.scores.hidden for t in group.tables)
+
+
+def rates(book: Book, rule: str) -> list[float | None]:
+    """Failing share by night; no more than one value where the history is shorter than two nights."""
+    return [one.rate if one else None for one in book.history.of_rule(rule)]
+
+
+# -- one rule --------------------------------------------------------------------------------------
+
+
+def rule(book: Book, name: str) -> Context:
+    group = book.quality.groups[name]
+    entry = book.catalogue.entry(name)
+    databases = [book.night.project.databases[d] for d in entry.databases]
+    broken = book.quality.broken_by.get(name, [])
+    found_in = book.found_in.get(name, [])
+    shown = {facility for facility, _ in broken[:FACILITIES_SHOWN]}
+    nights = list(zip(book.history.nights, book.history.of_rule(name), strict=True))
+    hidden = is_hidden(book, group)
+    return {
+        "group": group,
+        "rule": group.rule,
+        "entry": entry,
+        "databases": databases,
+        "owners": list({d.owner.vi: d.owner for d in databases}.values()),
+        "hidden": hidden,
+        "facilities": [_facility(book, f, one, found_in) for f, one in broken[:FACILITIES_SHOWN]],
+        "more": max(0, len(broken) - FACILITIES_SHOWN),
+        "senders": [
+            {
+                "unit": book.country.units.get(one.sender),
+                "one": one,
+                "hidden": hidden or _secret(book, group, one.sender),
+                "link": receipt_link(one.night, one.sender, UP, name),
+            }
+            for one in found_in
+            if one.sender not in shown
+        ][:SENDERS_SHOWN],
+        "places": [] if hidden else _places(book, group),
+        "nights": [] if hidden else [(n, one) for n, one in nights if one],
+        "rates": [] if hidden else rates(book, name),
+        "compared": [
+            r for r in book.gate.results
+            if r.rule == name and r.ours is not None and r.theirs is not None
+        ],
+        "dimensions": DIMENSIONS,
+        "confidence": CONFIDENCE,
+        "titles": {t: book.night.project.tables[t].title for t in entry.tables},
+    }  # fmt: skip
+
+
+def _facility(book: Book, name: str, one: Failing, found_in: list[Sighting]) -> dict[str, Any]:
+    unit = book.country.units.get(name)
+    nights = [f for f in found_in if f.sender == name][:RECEIPTS_SHOWN]
+    return {
+        "id": name,
+        "unit": unit,
+        "page": f"{UP}cskcb/{folder_of(name)}.html" if unit and book.has_page(unit) else None,
+        "one": one,
+        "hidden": (one.rule.rule.database, name) in book.quality.scores.hidden,
+        "receipts": [
+            (f.night, receipt_link(f.night, f.sender, UP, one.rule.rule.id)) for f in nights
+        ],
+    }
+
+
+def _secret(book: Book, group: Group, sender: str) -> bool:
+    return any((t.rule.database, sender) in book.quality.scores.hidden for t in group.tables)
+
+
+def _places(book: Book, group: Group) -> list[dict[str, Any]]:
+    """Tested and failed by province, most failures first; provinces whose number is hidden are left out."""
+    sums: dict[str, list[int]] = {}
+    for table in group.tables:
+        for place, (tested, failed) in table.shares.items():
+            if (table.rule.database, place) in book.quality.scores.hidden:
+                continue
+            seen = sums.setdefault(place, [0, 0])
+            seen[0] += tested
+            seen[1] += failed
+    return [
+        {"place": book.country.places[place], "tested": tested, "failed": failed}
+        for place, (tested, failed) in sorted(sums.items(), key=lambda item: (-item[1][1], item[0]))
+        if failed and place in book.country.places
+    ]

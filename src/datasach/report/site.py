@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from datasach import __version__
-from datasach.report import pages, tables
+from datasach.report import download_rows, pages, workbooks
 from datasach.report.book import Book, open_book
 from datasach.report.deliveries import gather
 from datasach.report.department import write_answers
@@ -71,12 +71,14 @@ def _write_site(book: Book, renderer: Renderer, home: Path) -> int:
     side = home.with_name(f".{home.name}.part")
     shutil.rmtree(side, ignore_errors=True)
     count = 0
+    renderer.tell(facility_books=workbooks.offered_to_facilities(len(book.country.units)))
     for path, text in pages.render_all(book, renderer):
         target = side / path
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_text(text, "utf-8")
         count += 1
-    tables.write_tables(book, side / "data")
+    download_rows.write_downloads(book, side / "data")
+    workbooks.write_workbooks(side / "data", book.night.project, book.words, book.country.tonight)
     write_answers(book, side / "data")
     side.replace(home)
     fsync_folder(home.parent)

@@ -55,7 +55,7 @@ def list_tasks(
     nights = list(history.kept(layout, "metrics"))
     if not nights:
         raise DatasachError(f"{out}: no night has been reported here yet")
-    with _reader() as query:
+    with reader() as query:
         tasks = tasks_of(layout, project, load_words(project.root).tasks, query)
         facilities = {
             code: Facility(name or "", place or "")
@@ -75,7 +75,7 @@ def list_tasks(
 
 
 @contextmanager
-def _reader() -> Iterator[Query]:
+def reader() -> Iterator[Query]:
     with duckdb.connect() as con:
         yield lambda sql: con.execute(sql).fetchall()
 

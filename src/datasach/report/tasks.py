@@ -14,6 +14,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import date, timedelta
+from pathlib import Path
 from typing import Any, Literal
 
 from datasach.report import history
@@ -69,6 +70,10 @@ class Task:
     @property
     def severity(self) -> Severity:
         return self.rule.severity
+
+    def tells_of(self, sensitive: Iterable[str]) -> bool:
+        """Would its counts tell how many records of a sensitive database there are?"""
+        return not {table.split(".")[0] for table in self.tables}.isdisjoint(sensitive)
 
     def urgency(self) -> tuple[Any, ...]:
         """Overdue first, then by consequence, then by records: what a steward takes up first."""
@@ -168,18 +173,44 @@ def _open(one: Seen, rule: Rule, before: Task | None, project: Project, terms: T
 def tasks_of(
     layout: Layout, project: Project, terms: TaskTerms, query: Query, tonight: str | None = None
 ) -> list[Task]:
-    """Reads state/history/metrics and state/history/arrivals up to `tonight`."""
+    """Reads state/history/failures (metrics for nights that kept none) and state/history/arrivals up to `tonight`.
+
+    Facilities are taken in groups, so that a nation's nights are never in memory at once.
+    """
     metrics = history.kept(layout, "metrics", tonight)
     if not metrics:
         return []
-    arrivals = history.kept(layout, "arrivals", tonight)
-    # Only what failed at least once can ever be a task: most of a nation's rules never do.
-    rows = query(
-        f"WITH m AS (SELECT * FROM {history.sql_list(metrics.values())}),"
-        " broken AS (SELECT DISTINCT facility, rule FROM m WHERE failed > 0)"
-        " SELECT night, facility, rule, list(table_id ORDER BY failed DESC, table_id) FILTER (failed > 0),"
-        " sum(tested), sum(failed) FROM m SEMI JOIN broken USING (facility, rule) GROUP BY ALL ORDER BY ALL"
-    )
-    seen = [Seen(n, f, r, tuple(t or ()), int(a), int(b)) for n, f, r, t, a, b in rows]
-    came = query(f"SELECT DISTINCT night, facility FROM {history.sql_list(arrivals.values())}")
-    return derive(list(metrics), seen, {(n, f) for n, f in came}, project, terms)
+    arrivals = history.sql_list(history.kept(layout, "arrivals", tonight).values())
+    failures = _failures(metrics, history.kept(layout, "failures", tonight))
+    groups = 1 + sum(n for (n,) in query(f"SELECT count(*) FROM ({failures})")) // AT_ONCE
+    found: list[Task] = []
+    for group in range(groups):
+        ours = f"hash(facility) % {groups} = {group}"
+        rows = query(
+            f"SELECT night, facility, rule, tables, tested, failed FROM ({failures}) WHERE {ours}"
+        )
+        seen = (Seen(n, f, r, tuple(t or ()), int(a), int(b)) for n, f, r, t, a, b in rows)
+        came = query(f"SELECT DISTINCT night, facility FROM {arrivals} WHERE {ours}")
+        found += derive(list(metrics), seen, {(n, f) for n, f in came}, project, terms)
+    return sorted(found, key=Task.urgency)
+
+
+AT_ONCE = 1_000_000
+"""Failing (night, facility, rule) that are looked at together: about 500 MB."""
+
+
+def _failures(metrics: dict[str, Path], failures: dict[str, Path]) -> str:
+    """Only what failed: a night without a row of a facility's rule is a night in which it held."""
+    parts = []
+    if failures:
+        parts.append(
+            f"SELECT night, facility, rule, tables, tested, failed FROM {history.sql_list(failures.values())}"
+        )
+    older = [path for night, path in metrics.items() if night not in failures]
+    if older:
+        parts.append(
+            "SELECT night, facility, rule, list(table_id ORDER BY failed DESC, table_id) FILTER (failed > 0) AS tables,"
+            f" sum(tested)::BIGINT AS tested, sum(failed)::BIGINT AS failed FROM {history.sql_list(older)}"
+            " GROUP BY night, facility, rule HAVING sum(failed) > 0"
+        )
+    return " UNION ALL ".join(parts)

@@ -15,6 +15,8 @@ STATES: dict[str, Title] = {
     "only_coordination": Title(vi="Chỉ hệ thống điều phối", en="Coordination system only"),
     "only_insurance": Title(vi="Chỉ BHXH", en="Social Insurance only"),
 }
+NOT_COMPARED = ("stt", "du_phong")
+"""As reconcile.channels leaves them out: they say nothing about the visit."""
 LINES = {
     "drug": Title(vi="Các dòng thuốc", en="Drug lines"),
     "service": Title(vi="Các dòng dịch vụ", en="Service lines"),
@@ -42,10 +44,22 @@ class Visits(NamedTuple):
         return Visits(*(a + b for a, b in zip(self, other, strict=True)))
 
 
+LEAST_VISITS = 20
+"""Visits in both channels below which agreement of a field is not called one."""
+
+
 class Differing(NamedTuple):
+    """A field that is compared: of `both` visits in both channels, so many differ in it."""
+
     field: str
     title: Title
     visits: int
+    both: int = 0
+
+    @property
+    def agrees(self) -> bool:
+        """May it be taken from one source? It never differed, in enough visits to say so."""
+        return self.visits == 0 and self.both >= LEAST_VISITS
 
 
 @dataclass(slots=True)
@@ -54,8 +68,10 @@ class Channels:
     places: dict[str, Visits] = field(default_factory=dict)
     nation: Visits = Visits()
     fields: list[Differing] = field(default_factory=list)
-    """Most often differing first, over all facilities."""
+    """Every field both channels carry, most often differing first, over all facilities."""
     by_facility: dict[str, list[Differing]] = field(default_factory=dict)
+    not_there: list[Differing] = field(default_factory=list)
+    """Fields only the coordination system gets: they must go on being sent to it."""
 
 
 def compare(night: Night, place_of: dict[str, str]) -> Channels:
@@ -82,8 +98,10 @@ def compare(night: Night, place_of: dict[str, str]) -> Channels:
         sums[name] += differing
         rows[facility].append(Differing(name, title, differing))
     found.by_facility = dict(rows)
-    found.fields = [
-        Differing(name, titles.get(name, Title(vi=name, en=name)), visits)
-        for name, visits in sorted(sums.items(), key=lambda item: (-item[1], item[0]))
-    ]
+    both = found.nation.both
+    there = {f.name for f in night.project.tables["bhyt_claims.claim"].fields} | set(LINES)
+    compared = {name: sums.get(name, 0) for name in titles if name not in NOT_COMPARED} | sums
+    for name, visits in sorted(compared.items(), key=lambda item: (-item[1], item[0])):
+        one = Differing(name, titles.get(name, Title(vi=name, en=name)), visits, both)
+        (found.fields if name in there else found.not_there).append(one)
     return found

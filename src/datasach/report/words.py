@@ -1,5 +1,5 @@
 """The report's words and terms, declared beside its pages: `codes.yaml`, `outcomes.yaml`, `verdicts.yaml`,
-`tasks.yaml`, `kinds.yaml`, `trends.yaml`."""
+`tasks.yaml`, `kinds.yaml`, `trends.yaml`, `kinds_of_data.yaml`, `tiles.yaml`, `baselines.yaml`."""
 
 from __future__ import annotations
 
@@ -131,6 +131,45 @@ class KindWords(Declared):
         return self.parameters.get(name, Title(vi=name, en=name))
 
 
+class KindOfData(Declared):
+    """What a Department calls one thing though it comes in several tables."""
+
+    id: str
+    title: Title
+    of: list[str]
+    """Tables, or databases with all their tables; empty for what is named nowhere else."""
+
+
+class KindsOfData(Declared):
+    kinds: list[KindOfData]
+
+    def of_table(self, table: str) -> str:
+        """Id of the kind a table belongs to; the table's own name goes before its database's."""
+        for name in (table, table.split(".")[0]):
+            for kind in self.kinds:
+                if name in kind.of:
+                    return kind.id
+        return next(kind.id for kind in self.kinds if not kind.of)
+
+
+class Tiles(Declared):
+    """Province → [column, row] in each of two blocks."""
+
+    north: dict[str, tuple[int, int]]
+    south: dict[str, tuple[int, int]]
+
+
+class Baseline(Declared):
+    id: str
+    value: int
+    title: Title
+
+
+class Baselines(Declared):
+    source: Title
+    figures: list[Baseline]
+
+
 NO_WORDS = Code(
     level="file",
     vi="Mã này chưa có lời giải thích.",
@@ -148,6 +187,9 @@ class Words:
     tasks: TaskTerms
     kinds: KindWords
     trends: TrendTerms
+    data: KindsOfData
+    tiles: Tiles
+    baselines: Baselines
 
     def code(self, code: str) -> Code:
         return self.codes.get(code, NO_WORDS)
@@ -165,9 +207,15 @@ def load_words(root: Path) -> Words:
     tasks = _load(TaskFile, root / "reports/tasks.yaml", problems)
     kinds = _load(KindWords, root / "reports/kinds.yaml", problems)
     trends = _load(TrendFile, root / "reports/trends.yaml", problems)
+    data = _load(KindsOfData, root / "reports/kinds_of_data.yaml", problems)
+    tiles = _load(Tiles, root / "reports/tiles.yaml", problems)
+    baselines = _load(Baselines, root / "reports/baselines.yaml", problems)
     problems.raise_if_any()
     assert codes and outcomes and verdicts and tasks and kinds and trends
-    return Words(codes.codes, outcomes.outcomes, verdicts, tasks.tasks, kinds, trends.trends)
+    assert data and tiles and baselines
+    return Words(
+        codes.codes, outcomes.outcomes, verdicts, tasks.tasks, kinds, trends.trends, data, tiles, baselines
+    )  # fmt: skip
 
 
 def _load(model: type[DeclaredT], path: Path, problems: Problems) -> DeclaredT | None:

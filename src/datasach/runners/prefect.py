@@ -54,11 +54,14 @@ def execute(night: Night, step: Step) -> None:
     """One step as tasks: its shards side by side, then the step itself."""
     results: list[Any] = []
     if step.shards is not None:
-        retries = READ_RETRIES if step.name == "extract" else 0
-        work = shard_task.with_options(name=f"{step.name} shard", retries=retries)
+        work = shard_task.with_options(name=f"{step.name} shard")
         futures = [work.submit(step, night, shard) for shard in step.shards(night)]
-        results = [future.result() for future in futures]
-    step_task.with_options(name=step.name)(step, night, results)
+        for future in futures:
+            results.append(future.result())
+            if step.enter is not None:
+                step.enter(night, results[-1])
+    retries = READ_RETRIES if step.name in ("arrive", "extract") else 0
+    step_task.with_options(name=step.name, retries=retries)(step, night, results)
 
 
 @flow(name="datasach nightly", persist_result=False)
@@ -83,6 +86,8 @@ def nightly(project: str, inbox: str, out: str, night: str | None = None) -> dic
         key="datasach-night", markdown=f"```\n{text}\n```", description=outcome.snapshot
     )
     print(text)
+    if outcome.mostly_poison:
+        raise RuntimeError("most of the night could not be read: nothing was released")
     if outcome.withheld:
         raise RuntimeError(f"withheld by the gate: {', '.join(outcome.withheld)}")
     return {"snapshot": outcome.snapshot, "is_new": outcome.is_new, "report": str(outcome.report)}

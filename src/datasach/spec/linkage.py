@@ -25,13 +25,6 @@ class StrongKey(Declared):
     """A value shared by more records than this is nobody's key (a reception desk's phone)."""
 
 
-class Comparison(Declared):
-    """One field compared on candidate pairs, for the match weight of pairs that no strong key decides."""
-
-    column: str
-    measure: Literal["exact", "name", "birth", "digits"]
-
-
 class Linkage(Declared):
     entity: Literal["person"]
     skip_values: dict[str, list[str]]
@@ -40,11 +33,6 @@ class Linkage(Declared):
     conflicts: list[Literal["two_citizen_ids", "sex_and_birth_year", "child_on_parents_id"]]
     near_name: float
     """Smallest similarity (0..1, RapidFuzz ratio of folded names) that counts as the same name."""
-    blocks: list[list[str]]
-    """Candidate pairs for review agree on all columns of one of these lists."""
-    comparisons: list[Comparison]
-    possible: float
-    """Match weight in bits from which a pair goes to the review queue."""
 
 
 class Survivorship(Declared):

@@ -15,8 +15,12 @@ from pydantic import ValidationError
 from datasach.errors import SpecError
 from datasach.spec.contract import ContractSpec, Database, Field, Table, TableSpec
 from datasach.spec.correction import Correction, CorrectionFile
+from datasach.spec.encounter import EncounterLinkage, ReviewPolicy
+from datasach.spec.judgement import DeclaredJudgement, load_judgements
 from datasach.spec.linkage import Linkage, Survivorship
 from datasach.spec.load import Declared, Document, Problems, build, read_yaml, suggestion
+from datasach.spec.matching import Matching
+from datasach.spec.night import NightSpec
 from datasach.spec.page import Page, Pages
 from datasach.spec.rule import Rule, RuleFile, RuleSpec, form_rules
 from datasach.spec.source import Source
@@ -52,9 +56,14 @@ class Project:
     rules: tuple[Rule, ...]
     corrections: tuple[Correction, ...]
     linkage: Linkage
+    matching: Matching
     survivorship: Survivorship
     pages: tuple[Page, ...]
     trust: Trust
+    encounter: EncounterLinkage
+    review: ReviewPolicy
+    judgements: tuple[DeclaredJudgement, ...] = ()
+    night: NightSpec = NightSpec()
 
     @cached_property
     def tables(self) -> dict[str, Table]:
@@ -75,6 +84,8 @@ class Project:
             for p in (self.root / d).rglob("*")
             if p.is_file() and not p.is_relative_to(self.root / TRUST)
         ):
+            if path.is_relative_to(self.root / "reports/example"):
+                continue  # made by the declarations, not one of them
             digest.update(str(path.relative_to(self.root)).encode())
             digest.update(hashlib.sha256(path.read_bytes()).digest())
         return digest.hexdigest()
@@ -119,10 +130,16 @@ def load_project(root: Path, trust_folder: Path | None = None) -> Project:
     rules = _load_rules(root, databases, problems)
     corrections = _load_corrections(root, databases, problems)
     linkage = _load_one(Linkage, root / "rules/linkage/strong.yaml", problems)
+    matching = _load_one(Matching, root / "rules/linkage/person.yaml", problems)
     survivorship = _load_one(Survivorship, root / "rules/survivorship/person.yaml", problems)
     pages = _load_one(Pages, root / "reports/pages.yaml", problems)
+    encounter = _load_one(EncounterLinkage, root / "rules/linkage/encounter.yaml", problems)
+    review = _load_one(ReviewPolicy, root / "rules/linkage/review.yaml", problems)
+    tables = {table.id for d in databases.values() for table in d.tables.values()}
+    judgements = load_judgements(root, tables, problems)
+    night = _load_night(root, problems)
     problems.raise_if_any()
-    assert linkage and survivorship and pages and trust
+    assert linkage and matching and survivorship and pages and trust and encounter and review
     return Project(
         root=root,
         databases=databases,
@@ -131,10 +148,20 @@ def load_project(root: Path, trust_folder: Path | None = None) -> Project:
         rules=tuple(rules),
         corrections=tuple(corrections),
         linkage=linkage,
+        matching=matching,
         survivorship=survivorship,
         pages=tuple(pages.pages),
+        encounter=encounter,
+        review=review,
+        judgements=judgements,
         trust=trust,
+        night=night,
     )
+
+
+def _load_night(root: Path, problems: Problems) -> NightSpec:
+    path = root / "datasets/_night.yaml"
+    return (_load_one(NightSpec, path, problems) if path.is_file() else None) or NightSpec()
 
 
 def _load_one(model: type[DeclaredT], path: Path, problems: Problems) -> DeclaredT | None:

@@ -132,9 +132,16 @@ _FORM_WORDS: dict[str, tuple[str, Dimension, str, str, str, str]] = {
         "Chọn {vi} ({tag}) trong danh mục, không gõ tự do.", "Choose {tag} from the list; do not type it freely.",
     ),
     "readable": (
-        "RDB", "conformity", "{vi} phải viết đúng dạng của chuẩn.", "{en}: is written in the standard's form.",
+        "RDB", "conformity", "{vi} phải viết đúng dạng của chuẩn; số không âm, ngày có thật từ năm 1900.",
+        "{en}: is written in the standard's form; no number below 0, no date before 1900.",
         "Xuất {tag} đúng dạng: ngày yyyymmdd, giờ yyyymmddHHMM, số dùng dấu chấm thập phân.",
         "Export {tag} in its form: dates yyyymmdd, times yyyymmddHHMM, numbers with a decimal point.",
+    ),
+    "legible": (
+        "RDB", "conformity", "{vi} phải là chữ đọc được (UTF-8, không mất chữ).",
+        "{en}: is text that can be read (UTF-8, no lost letters).",
+        "Xuất {tag} bằng UTF-8; chữ đã mất (dấu ?) phải nhập lại.",
+        "Export {tag} as UTF-8; letters that were lost (?) must be typed again.",
     ),
     "length": (
         "LEN", "conformity", "{vi} dài không quá {length} ký tự.", "{en}: has at most {length} characters.",
@@ -159,6 +166,7 @@ def form_rules(table: Table, declared: list[Rule]) -> list[Rule]:
             and field.list is not None
             and ("in_list", field.name) not in asked,
             "readable": field.type in _READ_TYPES and ("readable", field.name) not in asked,
+            "legible": field.type in ("text", "name"),
             "length": field.max_length is not None
             and field.type in ("text", "name", "key", "code"),
         }

@@ -8,6 +8,8 @@ from pathlib import Path
 from datasach.spec.access import Actors, Purposes, Retention, Roles, Sensitive
 from datasach.spec.contract import ContractSpec
 from datasach.spec.correction import CorrectionFile
+from datasach.spec.encounter import EncounterLinkage, ReviewPolicy
+from datasach.spec.judgement import JudgementFile
 from datasach.spec.linkage import Linkage, Survivorship
 from datasach.spec.load import Declared
 from datasach.spec.page import Pages
@@ -22,8 +24,11 @@ SCHEMAS: dict[str, type[Declared]] = {
     "access_sensitive": Sensitive,
     "contract": ContractSpec,
     "corrections": CorrectionFile,
+    "encounter": EncounterLinkage,
+    "judgements": JudgementFile,
     "linkage": Linkage,
     "pages": Pages,
+    "review": ReviewPolicy,
     "rules": RuleFile,
     "source": Source,
     "survivorship": Survivorship,

@@ -139,7 +139,9 @@ def _reason(field: Field, strict: bool) -> pl.Expr:
             .otherwise(pl.lit(_CHANGED.get(field.type, "form")))
         )
         return changed
-    if strict and field.type != "birth":
+    if strict and field.type == "birth":
+        why = why.when(~bare.str.contains(r"\A[0-9]+\z")).then(pl.lit("date_form"))
+    elif strict:
         form = (
             _STANDARD_TIME
             if field.type == "datetime" and field.name not in _DAY_OR_TIME

@@ -18,6 +18,7 @@ from typing import Any
 import polars as pl
 
 from datasach import settings
+from datasach.store import faults
 
 STATES = (
     "RECEIVED", "DUPLICATE", "REJECTED", "QUARANTINED", "VERIFIED",
@@ -89,13 +90,18 @@ class Ledger:
     @contextmanager
     def transaction(self) -> Iterator[None]:
         """All of it or none of it."""
+        faults.point("ledger.begin")
         self._db.execute("BEGIN IMMEDIATE")
         try:
             yield
+            faults.point("ledger.commit")
+            self._db.execute("COMMIT")
         except BaseException:
-            self._db.execute("ROLLBACK")
+            # SQLite has taken it back itself where the disk was full.
+            if self._db.in_transaction:
+                self._db.execute("ROLLBACK")
             raise
-        self._db.execute("COMMIT")
+        faults.point("ledger.committed")
 
     def rows(self, sql: str, parameters: Sequence[Any] = ()) -> list[sqlite3.Row]:
         return self._db.execute(sql, parameters).fetchall()
@@ -108,6 +114,8 @@ class Ledger:
     # -- runs ----------------------------------------------------------------------------------
 
     def begin_run(self, night: str, fingerprint: str, version: str) -> None:
+        # We hold the warehouse: a run that has not ended is one that died.
+        self._db.execute("UPDATE runs SET outcome = 'died' WHERE ended_at IS NULL")
         self._db.execute(
             "INSERT INTO runs (run, night, started_at, fingerprint, version) VALUES (?, ?, ?, ?, ?)",
             (self.run, night, settings.now().isoformat(), fingerprint, version),
@@ -119,11 +127,34 @@ class Ledger:
             (settings.now().isoformat(), snapshot, outcome, self.run),
         )
 
+    def fingerprint_before(self) -> str | None:
+        """Fingerprint of the declarations of the last run that came to its end; None before the first."""
+        found = self.rows(
+            "SELECT fingerprint FROM runs WHERE outcome IN ('published', 'withheld') AND run <> ?"
+            " ORDER BY rowid DESC LIMIT 1",
+            (self.run,),
+        )
+        return str(found[0][0]) if found else None
+
+    def newest_night(self) -> str | None:
+        """The newest night of which anything has arrived, or that was run to its end; None before the first."""
+        (row,) = self.rows(
+            "SELECT max(night) FROM (SELECT night FROM offers UNION ALL"
+            " SELECT night FROM runs WHERE outcome IN ('published', 'withheld'))"
+        )
+        return str(row[0]) if row[0] else None
+
     # -- arrival -------------------------------------------------------------------------------
 
     def seen(self) -> set[tuple[str, str, int, int]]:
-        """(night, path, size, mtime) of every file entered so far: these need not be hashed again."""
-        sql = "SELECT night, path, size, mtime_ns FROM offers"
+        """(night, path, size, mtime) of every file entered so far: these need not be hashed again.
+
+        One that could not be opened is none of them: it may be readable now.
+        """
+        sql = (
+            "SELECT night, path, size, mtime_ns FROM offers"
+            " WHERE code IS NULL OR code <> 'FILE_NOT_READABLE'"
+        )
         return {tuple(row) for row in self.rows(sql)}
 
     def offered_before(self, offer: Offer) -> bool:
@@ -176,6 +207,30 @@ class Ledger:
             (offer, member or "", file),
         )
 
+    def claim(self, old: str, file: str, source: str, channel: str) -> None:
+        """A content nobody knew what to do with has found its source: its id, which names its channel,
+        changes; what happened to it so far goes with it. To be called inside a transaction."""
+        (row,) = self.rows("SELECT * FROM files WHERE file = ?", (old,))
+        known = self.offer_of(file)
+        if known is None:
+            names = list(FileRow.__dataclass_fields__)
+            facts = {name: row[name] for name in names} | {
+                "file": file, "source": source, "channel": channel, "state": "RECEIVED",
+                "code": None, "detail": None,
+            }  # fmt: skip
+            self.add_file(FileRow(**facts))
+            self.move_offer(row["offer"], "RECEIVED")
+        else:
+            self.add_copy(row["offer"], row["member"], file)
+            rest = self.rows(
+                "SELECT 1 FROM files WHERE offer = ? AND file <> ?", (row["offer"], old)
+            )
+            if not rest and known != row["offer"]:
+                self.move_offer(row["offer"], "DUPLICATE", "SAME_CONTENT", duplicate_of=known)
+        for table in ("copies", "events"):
+            self._db.execute(f"UPDATE OR IGNORE {table} SET file = ? WHERE file = ?", (file, old))
+        self._db.execute("DELETE FROM files WHERE file = ?", (old,))
+
     # -- reading -------------------------------------------------------------------------------
 
     def move_file(self, file: str, state: str, code: str | None = None, **facts: Any) -> None:
@@ -220,7 +275,9 @@ class Ledger:
 
     def add_batch(self, batch: str, night: str, source: str) -> None:
         self._db.execute(
-            "INSERT INTO batches (batch, night, source, layer, run) VALUES (?, ?, ?, 'raw', ?)",
+            # The same files may be read once more: a server that was down, a run that died.
+            "INSERT INTO batches (batch, night, source, layer, run) VALUES (?, ?, ?, 'raw', ?)"
+            " ON CONFLICT (batch) DO UPDATE SET layer = 'raw', run = excluded.run",
             (batch, night, source, self.run),
         )
 

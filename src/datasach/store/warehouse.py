@@ -17,6 +17,7 @@ import polars as pl
 from datasach.settings import Resources
 from datasach.spec.contract import Table
 from datasach.spec.project import Project
+from datasach.store import faults
 from datasach.store.layout import Layout
 from datasach.store.ledger import Ledger
 
@@ -147,6 +148,7 @@ class Warehouse:
     def write_parquet(self, sql: str, path: Path) -> int:
         """Write a query's rows, in its order, to one file; returns how many there were."""
         path.parent.mkdir(parents=True, exist_ok=True)
+        faults.point("parquet.write")
         target = str(path).replace("'", "''")
         done = self.con.execute(
             f"COPY ({sql}) TO '{target}' (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE 122880)"
@@ -169,11 +171,24 @@ def open_standard(warehouse: Warehouse, project: Project, ledger: Ledger) -> Non
         paths = [p for b in batches if (p := layout.part(layer, layer, b)).exists()]
         _view(warehouse, f"standard.{layer}", paths, columns)
     warehouse.put("standard.files", _files(ledger))
+    for name, (sql, schema) in _LEDGER_TABLES.items():
+        rows = [tuple(row) for row in ledger.rows(sql)]
+        frame = pl.DataFrame(
+            rows, schema=dict.fromkeys(schema, pl.String), orient="row", strict=False
+        )
+        typed = ", ".join(
+            f'CAST("{column}" AS {kind}) AS "{column}"' for column, kind in schema.items()
+        )
+        warehouse.put("standard.as_text", frame)
+        warehouse.execute(
+            f"CREATE OR REPLACE TABLE standard.{name} AS SELECT {typed} FROM standard.as_text"
+        )
+    warehouse.execute("DROP TABLE standard.as_text")
 
 
 _FILE_COLUMNS = (
     "_file", "offer", "night", "sender", "source", "channel", "facility", "declared_on", "vintage",
-    "signature", "state", "code", "notes",
+    "signature", "state", "code", "notes", "units_said", "units_read",
 )  # fmt: skip
 
 
@@ -181,11 +196,34 @@ def _files(ledger: Ledger) -> pl.DataFrame:
     """The ledger's contents, one row each, with real dates."""
     rows = ledger.rows(
         "SELECT file AS _file, offer, night, sender, source, channel, facility, declared_on,"
-        " vintage, signature, state, code, notes FROM files"
+        " vintage, signature, state, code, notes, units_said, units_read FROM files"
     )
-    schema = dict.fromkeys(_FILE_COLUMNS, pl.String) | {"offer": pl.Int64}
+    numbers = dict.fromkeys(("offer", "units_said", "units_read"), pl.Int64)
+    schema = dict.fromkeys(_FILE_COLUMNS, pl.String) | numbers
     frame = pl.DataFrame([tuple(row) for row in rows], schema=schema, orient="row")
     return frame.with_columns(pl.col("night", "declared_on").str.to_date("%Y-%m-%d", strict=False))
+
+
+_LEDGER_TABLES: dict[str, tuple[str, dict[str, str]]] = {
+    "offers": (
+        "SELECT offer, night, sender, state, code, duplicate_of FROM offers",
+        {"offer": "BIGINT", "night": "DATE", "sender": "VARCHAR", "state": "VARCHAR", "code": "VARCHAR",
+         "duplicate_of": "BIGINT"},
+    ),
+    "counts": (
+        "SELECT file, table_id, read, rejected FROM counts",
+        {"_file": "VARCHAR", "table_id": "VARCHAR", "read": "BIGINT", "rejected": "BIGINT"},
+    ),
+    # UTC, cut to the second. A run is over when another has begun: two never hold a warehouse.
+    "runs": (
+        "SELECT r.run, outcome, snapshot, substr(started_at, 1, 19), substr(ended_at, 1, 19),"
+        " (SELECT substr(max(at), 1, 19) FROM events e WHERE e.run = r.run AND e.state = 'VALIDATED'),"
+        " run < (SELECT max(run) FROM runs) FROM runs r",
+        {"run": "VARCHAR", "outcome": "VARCHAR", "snapshot": "VARCHAR", "began": "TIMESTAMP", "ended": "TIMESTAMP",
+         "judged": "TIMESTAMP", "is_over": "BOOLEAN"},
+    ),
+}  # fmt: skip
+"""What the ledger knows besides files, as tables of `standard`: (its query, columns with their types)."""
 
 
 SIDE_LAYERS: dict[str, list[tuple[str, str]]] = {

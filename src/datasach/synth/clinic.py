@@ -321,9 +321,9 @@ NEWBORN = Disease("P59.9", "Vàng da sơ sinh", "", 0, 1, 0, 0, (), ("khamnhi", 
 INGREDIENT = _ingredients()
 DISEASE = _diseases()
 BY_ICD = {d.icd: d for d in (*DISEASE, DELIVERY, CAESAREAN, HIV, NEWBORN)}
-VACCINES = (("BCG", "Lao (BCG)", 0), ("HEPB", "Viêm gan B sơ sinh", 0),
-            ("DPT-VGB-HIB", "5 trong 1", 2), ("OPV", "Bại liệt uống", 2), ("MR", "Sởi - Rubella", 18), ("MVVAC", "Sởi đơn", 9),
-            ("JEV", "Viêm não Nhật Bản", 12), ("TD", "Uốn ván - Bạch hầu", 84))  # fmt: skip
+VACCINES = (("BCG", "Lao (BCG)", 0), ("VGB_SS", "Viêm gan B sơ sinh", 0),
+            ("DPT_VGB_HIB", "5 trong 1", 2), ("BOPV", "Bại liệt uống", 2), ("MR", "Sởi - Rubella", 18), ("SOI", "Sởi đơn", 9),
+            ("VNNB", "Viêm não Nhật Bản", 12), ("TD", "Uốn ván - Bạch hầu", 84))  # fmt: skip
 
 
 @lru_cache(maxsize=1)

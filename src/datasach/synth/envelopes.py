@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import datetime
 import unicodedata
 from collections.abc import Sequence
 from functools import lru_cache
@@ -141,6 +142,7 @@ MISSPELT = {
 BOTH = ("XML1", "XML2", "XML3", "XML4", "XML5", "XML7", "XML8", "XML9", "XML13", "XML14")
 CHANNEL_TABLES = {"BHXH": (*BOTH, "XML10", "XML11"), "DPDL": (*BOTH, "XML6", "XML15")}
 ICD_AT = ORDER["XML1"].index("MA_BENH_CHINH")
+CAME_AT = ORDER["XML1"].index("NGAY_VAO")
 
 
 class Template:
@@ -253,6 +255,10 @@ def _other(visit: Visit, table: str, rows: list[list[str]]) -> list[list[str]]:
     changed = [[visit.other_link or row[0], *row[1:]] for row in rows]
     if table == "XML1" and visit.other_icd:
         changed[0][ICD_AT] = visit.other_icd
+    if table == "XML1" and visit.clock:
+        text = changed[0][CAME_AT]
+        came = datetime.datetime.fromisoformat(f"{text[:8]}T{text[8:12]}")
+        changed[0][CAME_AT] = f"{came - datetime.timedelta(minutes=visit.clock):%Y%m%d%H%M}"
     return changed
 
 

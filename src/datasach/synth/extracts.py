@@ -231,7 +231,7 @@ class Collector:
             **identity(visit.desk, ("dien_thoai", "matinh_cu_tru", "maxa_cu_tru")),
             "ma_mui_tiem": key, "ho_ten": f"Con bà {visit.person.name}", "ngay_sinh": born,
             "gioi_tinh": child.sex, "ho_ten_me": visit.person.name,
-            "so_cccd_me": visit.desk.identifier or visit.person.citizen_id, "ma_vac_xin": "HEPB",
+            "so_cccd_me": visit.desk.identifier or visit.person.citizen_id, "ma_vac_xin": "VGB_SS",
             "ten_vac_xin": "Viêm gan B sơ sinh", "so_lo": "HB26A", "mui_thu": "1",
             "ngay_tiem": f"{child.born:%Y%m%d}", "vi_tri": "Đùi phải", "ma_cskcb": facility.code,
         })  # fmt: skip

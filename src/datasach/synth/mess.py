@@ -58,7 +58,10 @@ class Mess:
     withdrawn: float = 0.005
     name_note: float = 0.005
     placeholder_name: float = 0.002
-    link_code_differs: float = 0.005
+    link_code_differs: float = 0.01
+    clock_differs: float = 0.5  # of the visits whose link code differs
+    nobody_in_emergency: float = 0.08  # no name, no number, no phone: unconscious, alone
+    found_out: float = 0.6  # of those who came with no number at all, on the next night
     sum_wrong: float = 0.004
     discharged_before_admission: float = 0.002
     icd_of_other_sex: float = 0.002
@@ -73,6 +76,8 @@ class Mess:
 
 
 Planted = tuple[str, str, str]  # field, kind, true value
+PLACEHOLDERS = ("KHÔNG RÕ HỌ TÊN", "VÔ DANH NAM", "TEST")
+NOBODY = {"1": "VÔ DANH NAM", "2": "VÔ DANH NỮ"}
 
 
 @dataclass(slots=True)
@@ -171,9 +176,23 @@ def register(
         province, commune = ward.old_province, ward.old_code
         district = ward.district_code if draws[22] < 0.8 else ""
         address = f"{person.house}, {ward.old_name}, {ward.district_name}"
-    return Registered(
+    desk = Registered(
         person, name, born, sex, identifier, card, level, dkbd, card_from, card_to, phone,
         province, district, commune, address, wrong,
+    )  # fmt: skip
+    return _nobody(desk) if emergency and draws[27] < mess.nobody_in_emergency else desk
+
+
+def _nobody(desk: Registered) -> Registered:
+    """Who he is will be found out later: the desk guesses the year and writes what it sees."""
+    person = desk.person
+    wrong = [
+        ("ho_ten", "placeholder_name", person.name),
+        ("so_cccd", "id_missing", person.citizen_id),
+    ]
+    return replace(
+        desk, name=NOBODY[person.sex], born=f"{person.born.year // 10 * 10}00000000", sex=person.sex,
+        identifier="", card="", level=0, home="", card_from="", card_to="", phone="", wrong=wrong,
     )  # fmt: skip
 
 
@@ -183,7 +202,7 @@ def _name(
     name = person.name
     if draws[23] < mess.placeholder_name:
         wrong.append(("ho_ten", "placeholder_name", name))
-        return ("KHÔNG RÕ HỌ TÊN", "VÔ DANH NAM", "TEST")[int(draws[24] * 3)]
+        return PLACEHOLDERS[int(draws[24] * 3)]
     words = name.split(" ")
     if len(words) > 2 and draws[0] < mess.middle_name_cut:
         wrong.append(("ho_ten", "middle_name_cut", name))

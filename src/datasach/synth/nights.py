@@ -21,7 +21,7 @@ from .mess import Mess, register
 from .packing import CHANNELS, Packer, Sign
 from .papers import assessment, check_in
 from .people import LATE, stream
-from .plan import Planned, Planner, day_text
+from .plan import OF_DESK, Planned, Planner, day_text
 from .reference import load
 from .truth import NightTruth, Summary, Written
 from .visits import Builder, Visit
@@ -256,13 +256,25 @@ class _Run:
 
         def again_tonight(planned: Planned) -> bool:
             draw = planned.draws[3]
-            return planned.kind != "canary" and (draw < resubmitted or draw > withdrawn)
+            if planned.kind == "canary":
+                return False
+            return draw < resubmitted or draw > withdrawn or may_be_found_out(planned)
+
+        def may_be_found_out(planned: Planned) -> bool:
+            if planned.draws[3] >= self.mess.found_out:
+                return False
+            return planned.draws[OF_DESK + 27] < self.mess.nobody_in_emergency or (
+                planned.draws[OF_DESK + 14] < self.mess.id_missing_under_six
+                and not self.planner.person(planned.ref).insured
+            )
 
         again, taken_back = [], []
         for visit in self.builder.visits(facility.index, yesterday, again_tonight):
-            if visit.planned.draws[3] < resubmitted:
+            nobody = not (visit.desk.identifier or visit.desk.card)
+            draw = visit.planned.draws[3]
+            if draw < resubmitted or (nobody and draw < self.mess.found_out):
                 again.append(self.builder.corrected(visit))
-            elif visit.only != "DPDL" and visit.desk.card:
+            elif draw > withdrawn and visit.only != "DPDL" and visit.desk.card:
                 taken_back.append(self.builder.withdrawn(visit))
         for visits, kind, mark in ((again, "correction", "_DC"), (taken_back, "withdrawal", "_TH")):
             envelopes = self.packer.both(facility, visits, night, mark)

@@ -156,7 +156,7 @@ def _drug_row(drug: Any) -> Row:
         drug.registration, drug.former_registration, item.code, drug.name, item.name, item.strength,
         item.form, item.route, item.unit, drug.maker, drug.country,
         "ke_don" if item.prescribed else "khong_ke_don", f"{round(drug.price * 1.15)}", "20230101",
-        "20281231", "hieu_luc",
+        "20281231", "hoat_dong",
     )  # fmt: skip
 
 
@@ -170,7 +170,7 @@ def _devices(facility: Facility, night: int) -> bytes:
             rows.append(
                 (f"{kind}.{n}.{facility.code}{kind}", facility.code, name, f"HC-{kind}{n}00",
                  f"{kind}{facility.index:05d}{n}", f"22000{n}/GPNK-{kind}", risk,
-                 day_text(checked), day_text(checked + 365), "dang_su_dung")
+                 day_text(checked), day_text(checked + 365), "hoat_dong")
             )  # fmt: skip
     return _parquet(DEVICE, rows)
 
@@ -286,7 +286,7 @@ class AuthorityStreams:
                 "ma_su_kien": f"DY{key}", "so_cccd": person.citizen_id,
                 "muc_dich": "chia_se_so_suc_khoe", "pham_vi": "tom_tat_kcb", "thoi_diem": when,
                 "kenh": "VNeID" if draws[41] < 0.9 else "giay", "phien_ban": "1.0",
-                "trang_thai": "rut_lai" if withdrawn else "dong_y", "can_cu": "L91-2025-D9",
+                "trang_thai": "rut_lai" if withdrawn else "dong_y", "can_cu": "dong_y",
             }  # fmt: skip
             self.consents.append(json.dumps(event, ensure_ascii=False).encode() + b"\n")
             self.of_consents.row("ehr_book.consent", len(self.consents), f"DY{key}", person, [])

@@ -15,7 +15,7 @@ from . import attendance, bill, papers
 from .clinic import BY_ICD, CAESAREAN, DELIVERY, HIV, NEWBORN, TUBERCULOSIS, Disease, disease
 from .envelopes import ORDER
 from .facilities import Country, Doctor, Facility
-from .mess import FORMER, Mess, Registered, register
+from .mess import FORMER, NOBODY, PLACEHOLDERS, Mess, Registered, register
 from .people import Person
 from .plan import OF_CONTENT, OF_DESK, Planned, Planner, day_text, paper
 
@@ -52,6 +52,7 @@ class Visit:
     only: str = ""  # "", "BHXH" or "DPDL"
     other_icd: str = ""  # main diagnosis of the other channel, where it differs
     other_link: str = ""
+    clock: int = 0  # minutes by which the other program admitted him earlier
     version: int = 1
     came: str = ""
     admitted: str = ""
@@ -239,6 +240,10 @@ class Builder:
         if draws[53] < mess.link_code_differs:
             visit.other_link = f"{visit.link}.1"
             visit.wrong.append(("DPDL", "XML1", "ma_lk", "link_code_differs", visit.link))
+            # The place of the draw below its rate is uniform again: no draw of its own is spent.
+            place = draws[53] / mess.link_code_differs
+            if place < mess.clock_differs:
+                visit.clock = 1 + int(place / mess.clock_differs * 9)
 
     def _plant(self, visit: Visit, draws: list[float]) -> None:
         """At most one mistake in the summary itself; both channels get it."""
@@ -268,9 +273,15 @@ class Builder:
     def corrected(self, visit: Visit) -> Visit:
         """The visit as it is sent again on the next night: another content under the same key."""
         wrong = [item for item in visit.wrong if item[0] != "*"]
+        unnamed = visit.desk.name in (*PLACEHOLDERS, *NOBODY.values())
+        born = visit.desk.born
+        if unnamed:
+            born = f"{visit.person.born:%Y%m%d}0000"
         desk = replace(
             visit.desk, identifier=visit.person.citizen_id,
-            wrong=[item for item in visit.desk.wrong if item[0] != "so_cccd"],
+            name=visit.person.name if unnamed else visit.desk.name, born=born,
+            wrong=[item for item in visit.desk.wrong
+                   if item[0] != "so_cccd" and item[1] != "placeholder_name"],
         )  # fmt: skip
         again = replace(
             visit, desk=desk, rows={}, version=2,

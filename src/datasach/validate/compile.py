@@ -8,6 +8,7 @@ from datasach.errors import SpecError
 from datasach.spec.project import Project
 from datasach.spec.rule import Rule
 from datasach.validate import form as form_kind
+from datasach.validate import recorded as recorded_kind
 from datasach.validate.kinds import Check, check_of
 from datasach.validate.sandbox import RuleProblem
 
@@ -31,7 +32,7 @@ def compiled(project: Project) -> dict[tuple[str, str], Check]:
     return checks
 
 
-_ = form_kind  # importing it is what makes its kind known
+_ = form_kind, recorded_kind  # importing them is what makes their kinds known
 
 
 def compiled_check(project: Project, rule: Rule) -> Check:

@@ -207,7 +207,21 @@ def _metrics(warehouse: Warehouse, project: Project, not_run: list[NotRun]) -> l
             if r.severity == "stop" and r.database == database
         ]
         metrics += rows
-    return metrics
+    return metrics + _two_ids(warehouse, project)
+
+
+def _two_ids(warehouse: Warehouse, project: Project) -> list[dict[str, Any]]:
+    """How many persons with two different personal ids, which no judgement joined, each database would show."""
+    found: dict[str, int] = dict(
+        warehouse.rows(
+            "SELECT split_part(table_id, '.', 1), count(DISTINCT person_id) FROM link.id_conflicts GROUP BY 1"
+            " UNION ALL SELECT 'persons', count(DISTINCT person_id) FROM link.id_conflicts"
+        )
+    )
+    return [
+        {"about": d, "rule": "TWO_PERSONAL_IDS", "value": float(found.get(d, 0)), "at_most": 0.0}
+        for d in (*project.databases, "persons")
+    ]
 
 
 class _GateProcess:

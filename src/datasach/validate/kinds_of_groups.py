@@ -85,6 +85,27 @@ def in_order(ctx: Context, by: list[str], number: str, date: str, days: str) -> 
     return _among(ctx, "i", too_soon, names)
 
 
+@kind
+def not_extreme(ctx: Context, field: str, by: list[str], least: str, limit: str) -> Check:
+    """The amount is not far from those with the same `by`: its logarithm lies within `limit` robust standard
+    deviations (1.4826 median deviations, at least 0.15) of their median. Groups of fewer than `least` records,
+    blanks and amounts not above 0 are not asked; where the rule has a `when`, only such records are compared."""
+    names = [*by, field]
+    rows = ctx.rows(ctx.table, names, ctx.when)
+    filled = " AND ".join([*(f'"{n}" IS NOT NULL' for n in by), f'"{field}" > 0'])
+    keys = ", ".join(f'"{b}"' for b in by)
+    group, alias = f'SELECT *, ln("{field}") AS x FROM {rows} WHERE {filled}', ctx.alias("z")
+    joined = (
+        f"LEFT JOIN (SELECT a._file, a._row, abs(a.x - g.m) > {float(limit)} * 1.4826 * greatest(g.d, 0.15) AS is_far"
+        f" FROM ({group}) a JOIN (SELECT {keys}, median(x) AS m, mad(x) AS d FROM ({group}) GROUP BY ALL"
+        f" HAVING count(*) >= {int(least)}) g USING ({keys})) {alias} ON {alias}._file = r._file AND {alias}._row = r._row"
+    )
+    return Check(
+        f"{alias}._row IS NOT NULL", f"{alias}.is_far",
+        joins=(joined,), reads=(ctx.table,), fields=tuple(names),
+    )  # fmt: skip
+
+
 def _among(ctx: Context, word: str, rows: str, names: list[str]) -> Check:
     """The check of a kind that finds its violations as rows of (_file, _row)."""
     joined, is_found = ctx.found(word, rows)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from datasach.spec.load import suggestion
+from datasach.store.warehouse import sql_name
 from datasach.validate.context import Check, Context, constants, each_part, kind
 from datasach.validate.sandbox import RuleProblem
+from datasach.vn.text import fold
 
 
 @kind
@@ -83,4 +85,29 @@ def commune_in_province(ctx: Context) -> Check:
         f"{province} IS NOT NULL AND {alias}.commune IS NOT NULL",
         f"{alias}.province <> {province}",
         joins=(joined,), fields=("commune_code", "province_code"),
+    )  # fmt: skip
+
+
+@kind
+def address_in_province(ctx: Context, field: str) -> Check:
+    """Where the last part of an address (after the last comma or hyphen) is nothing but the name of a province of
+    today or of before July 2025, it is the province of the code, after conversion. Other addresses are not asked."""
+    provinces = ctx.project.reference("provinces")
+    meant: dict[str, set[str]] = {}
+    for old, new, code in provinces.select("old_short_name", "new_short_name", "new_code").rows():
+        for name in (old, new):
+            meant.setdefault(fold(name), set()).add(code)
+    known = {name: codes.pop() for name, codes in meant.items() if len(codes) == 1}
+    column, province, alias = ctx.column(field), ctx.column("province_code"), ctx.alias("a")
+    last = "trim(regexp_extract(strip_accents(replace(lower(v), 'đ', 'd')), '[^,;]*$'), ' .')"
+    name = f"regexp_replace({last}, '^(tinh|thanh pho|tp)[. ]+', '')"
+    values = f'SELECT DISTINCT "{field}" AS v FROM current.{sql_name(ctx.table)} WHERE contains("{field}", \',\')'
+    joined = (
+        f"LEFT JOIN (SELECT v, code FROM (SELECT v, {name} AS name FROM ({values})) JOIN"
+        f" (SELECT unnest({constants(known)}) AS name, unnest({constants(known.values())}) AS code) USING (name))"
+        f" {alias} ON {alias}.v = {column}"
+    )
+    return Check(
+        f"{province} IS NOT NULL AND {alias}.code IS NOT NULL", f"{alias}.code <> {province}",
+        joins=(joined,), fields=(field, "province_code"),
     )  # fmt: skip

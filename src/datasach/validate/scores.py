@@ -27,8 +27,10 @@ def score(warehouse: Warehouse, project: Project) -> None:
             checks.rules       table_id, rule, pillar, severity, weight, fields, says, vi
             checks.scores      database, facility, pillar, numerator, denominator
             checks.records     table_id, facility, records (current)
+            checks.habits, checks.metrics_by_habit  see `_by_habit`
     """
     _rules(warehouse, project)
+    _by_habit(warehouse, project)
     _records(warehouse, project)
     _facilities(warehouse, project)
     warehouse.execute(
@@ -122,5 +124,47 @@ def _facilities(warehouse: Warehouse, project: Project) -> None:
         LEFT JOIN today b ON b.new_code = left(s.facility, 2) AND length(s.facility) = 5
         LEFT JOIN checks.provinces c ON c.old_gso_code = left(s.facility, 2) AND length(s.facility) = 5
         WHERE s.facility IS NOT NULL ORDER BY s.facility
+        """
+    )
+
+
+def _by_habit(warehouse: Warehouse, project: Project) -> None:
+    """The counts of rules by how a facility's files are written, for mistakes come in clusters of software.
+
+    Senders do not name their software. What their files show is a habit: the source, the vintage of the
+    standard, and what reading had to tolerate (a byte-order mark, UTF-16, wrapped base64 …). A facility's habit in a
+    channel is that of most of its files; two systems may share one, and one system may have several.
+
+    Writes  checks.habits            facility, channel, habit, files (of all its files in the channel: of_files)
+            checks.metrics_by_habit  table_id, rule, habit, facilities, tested, failed: for tables fed by one
+                             channel of envelopes
+    """
+    warehouse.execute(
+        """
+        CREATE OR REPLACE TABLE checks.habits AS
+        WITH written AS (
+            SELECT coalesce(facility, sender) AS facility, channel,
+                   concat_ws(' ', source, vintage, nullif(list_aggregate(list_sort(list_filter(
+                       string_split(coalesce(notes, ''), ';'), lambda n: n NOT IN ('', 'COUNT_MISMATCH', 'EXTRA_COLUMNS'))),
+                       'string_agg', '+'), '')) AS habit
+            FROM standard.files WHERE source IS NOT NULL AND state <> 'REJECTED'
+        ), counted AS (SELECT facility, channel, habit, count(*) AS files FROM written GROUP BY ALL)
+        SELECT facility, channel, arg_max(habit, (files, habit)) AS habit, max(files) AS files, sum(files)::BIGINT AS of_files
+        FROM counted GROUP BY facility, channel ORDER BY facility, channel
+        """
+    )
+    channels = ", ".join(
+        f"('{t.id}', '{t.channel if t.channel in ('coordination', 'social_insurance') else ''}')"
+        for t in project.tables.values()
+    )
+    warehouse.execute(
+        f"""
+        CREATE OR REPLACE TABLE checks.metrics_by_habit AS
+        WITH fed(table_id, channel) AS (VALUES {channels})
+        SELECT m.table_id, m.rule, h.habit, count(DISTINCT m.facility) AS facilities,
+               sum(m.tested)::BIGINT AS tested, sum(m.failed)::BIGINT AS failed
+        FROM checks.metrics m JOIN fed USING (table_id) JOIN checks.habits h
+             ON h.facility = m.facility AND h.channel = fed.channel
+        GROUP BY ALL ORDER BY ALL
         """
     )

@@ -22,6 +22,7 @@ from datasach.store.warehouse import Warehouse, sql_name
 from datasach.validate.compile import by_table
 from datasach.validate.form import evaluate_form
 from datasach.validate.kinds import Check
+from datasach.validate.recorded import RECORDED, count_recorded
 
 JOINS_AT_ONCE = 12
 """Rules with joins are evaluated this many at a time, so that one query's hash tables stay bounded."""
@@ -73,20 +74,30 @@ def evaluate(
         "CREATE OR REPLACE TEMP TABLE broken (table_id VARCHAR, _file VARCHAR, _row INTEGER,"
         " _key VARCHAR, facility VARCHAR, rule VARCHAR, severity VARCHAR)"
     )
+    warehouse.execute(
+        "CREATE OR REPLACE TEMP TABLE noted (table_id VARCHAR, rule VARCHAR, facility VARCHAR, failed BIGINT)"
+    )
     not_run: list[NotRun] = []
     for table in project.tables.values():
         progress(table.id)
         if warehouse.value(f"SELECT count(*) FROM current.{sql_name(table.id)}"):
             not_run += _evaluate_table(warehouse, project, table)
-            form = [rule for rule, _ in by_table(project)[table.id] if rule.kind == FORM]
-            evaluate_form(warehouse, project, table, form)
+            not_run += _evaluate_form(warehouse, project, table)
+    progress("facts")
+    recorded = [rule for rule in project.rules if rule.kind == RECORDED]
+    for rule, error in count_recorded(warehouse, project, recorded):
+        not_run.append(_not_run(rule, error))
     _write_findings(warehouse)
     _write_metrics(warehouse)
     return not_run
 
 
 def _evaluate_table(warehouse: Warehouse, project: Project, table: Table) -> list[NotRun]:
-    rules = [(rule, check) for rule, check in by_table(project)[table.id] if rule.kind != FORM]
+    rules = [
+        (rule, check)
+        for rule, check in by_table(project)[table.id]
+        if rule.kind not in (FORM, RECORDED)
+    ]
     not_run: list[NotRun] = []
     for group in _groups(rules, _asks_beside):
         not_run += _try(warehouse, _asked_query, table, group)
@@ -100,6 +111,37 @@ def _evaluate_table(warehouse: Warehouse, project: Project, table: Table) -> lis
             )
             not_run.append(one)
     return not_run
+
+
+def _evaluate_form(warehouse: Warehouse, project: Project, table: Table) -> list[NotRun]:
+    """All at once; if that fails one by one, so that a promise that cannot be checked leaves the others."""
+    rules = [rule for rule, _ in by_table(project)[table.id] if rule.kind == FORM]
+    try:
+        evaluate_form(warehouse, project, table, rules)
+        return []
+    except duckdb.Error as error:
+        mine = ", ".join(f"'{rule.id}'" for rule in rules)
+        for name in ("asked", "broken"):
+            warehouse.execute(
+                f"DELETE FROM {name} WHERE table_id = '{table.id}' AND rule IN ({mine})"
+            )
+        if len(rules) == 1:
+            return [_not_run(rules[0], error)]
+    not_run = []
+    for rule in rules:
+        try:
+            evaluate_form(warehouse, project, table, [rule])
+        except duckdb.Error as error:
+            for name in ("asked", "broken"):
+                warehouse.execute(
+                    f"DELETE FROM {name} WHERE table_id = '{table.id}' AND rule = '{rule.id}'"
+                )
+            not_run.append(_not_run(rule, error))
+    return not_run
+
+
+def _not_run(rule: Rule, error: duckdb.Error) -> NotRun:
+    return NotRun(rule.id, rule.table, f"{type(error).__name__}: {_first_line(error)}")
 
 
 def _groups(rules: list[Judged], needs_joins: Callable[[Check], bool]) -> list[list[Judged]]:
@@ -128,7 +170,7 @@ def _try(
                 for part in (group[:half], group[half:])
                 for found in _try(warehouse, query, table, part)
             ]
-        return [NotRun(group[0][0].id, table.id, f"{type(error).__name__}: {_first_line(error)}")]
+        return [_not_run(group[0][0], error)]
 
 
 def base_query(table: Table, checks: list[Check]) -> str:
@@ -210,7 +252,8 @@ def _write_metrics(warehouse: Warehouse) -> None:
     warehouse.execute(
         """
         CREATE OR REPLACE TABLE checks.metrics AS
-        WITH failed AS (SELECT table_id, rule, facility, count(*) AS n FROM checks.findings GROUP BY ALL)
+        WITH failed AS (SELECT table_id, rule, facility, count(*) AS n FROM checks.findings GROUP BY ALL
+                        UNION ALL SELECT table_id, rule, facility, failed FROM noted)
         SELECT t.table_id, t.rule, t.facility, t.tested, coalesce(f.n, 0) AS failed
         FROM (SELECT table_id, rule, facility, CAST(sum(tested) AS BIGINT) AS tested FROM asked GROUP BY ALL) t
         LEFT JOIN failed f ON f.table_id = t.table_id AND f.rule = t.rule AND f.facility IS NOT DISTINCT FROM t.facility
@@ -236,19 +279,19 @@ def _write_metrics(warehouse: Warehouse) -> None:
              failed AS (SELECT table_id, rule, facility, channel, count(*) AS n
                         FROM checks.findings JOIN files USING (table_id, _file) GROUP BY ALL)
         SELECT t.table_id, t.rule, t.facility, t.channel, t.tested, coalesce(f.n, 0) AS failed
-        FROM asked t SEMI JOIN files USING (table_id)
+        FROM (FROM asked WHERE channel IS NOT NULL) t SEMI JOIN files USING (table_id)
         LEFT JOIN failed f ON f.table_id = t.table_id AND f.rule = t.rule AND f.channel = t.channel
              AND f.facility IS NOT DISTINCT FROM t.facility
         ORDER BY ALL
         """
     )
-    warehouse.execute("DROP TABLE asked")
+    warehouse.execute("DROP TABLE asked; DROP TABLE noted")
 
 
 def _hold(warehouse: Warehouse, project: Project) -> None:
     """A record with a finding of severity quarantine is held; the lines of a held record are held with it."""
     warehouse.execute(
-        "CREATE OR REPLACE TABLE checks.held AS SELECT table_id, _file, _row, any_value(facility) AS facility,"
+        "CREATE OR REPLACE TEMP TABLE holding AS SELECT table_id, _file, _row, any_value(facility) AS facility,"
         " min(rule) AS rule, false AS with_parent FROM checks.findings WHERE severity = 'quarantine'"
         " GROUP BY table_id, _file, _row"
     )
@@ -259,14 +302,19 @@ def _hold(warehouse: Warehouse, project: Project) -> None:
         key = parent_key(project, table)
         warehouse.execute(
             f"""
-            INSERT INTO checks.held
+            INSERT INTO holding
             SELECT '{table.id}', c._file, c._row, c._facility, h.rule, true
             FROM current.{sql_name(table.id)} c
             JOIN current.{sql_name(parent)} p ON {key}
-            JOIN checks.held h ON h.table_id = '{parent}' AND h._file = p._file AND h._row = p._row
-            ANTI JOIN checks.held own ON own.table_id = '{table.id}' AND own._file = c._file AND own._row = c._row
+            JOIN holding h ON h.table_id = '{parent}' AND h._file = p._file AND h._row = p._row
+            ANTI JOIN holding own ON own.table_id = '{table.id}' AND own._file = c._file AND own._row = c._row
             """
         )
+    # In an order that depends neither on threads nor on the plans of the queries.
+    warehouse.execute(
+        "CREATE OR REPLACE TABLE checks.held AS FROM holding ORDER BY table_id, facility, _file, _row"
+    )
+    warehouse.execute("DROP TABLE holding")
 
 
 def parent_key(project: Project, table: Table) -> str:

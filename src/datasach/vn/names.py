@@ -103,6 +103,8 @@ def parse(text: str) -> Name:
         name = _tidy(_without_titles(_without_brackets_and_digits(repaired, []), notes))
         placeholder = _is_placeholder(name)
     toned = old_style_tones(name)
+    if "?" in repaired and "question_marks" not in reasons:
+        reasons += ("question_marks",)  # nobody has one in his name, wherever it stands
     if notes:
         reasons += ("note_split",)
     if toned != name:

@@ -9,6 +9,7 @@
     blanks        outer, double, no-break and line-break blanks
     excel_prefix  the apostrophe or ="…" that keeps a spreadsheet from eating a leading zero
     question_marks  nothing changed: letters were lost ("Nguy?n"); the text cannot be restored
+    garbled       nothing changed: UTF-8 shown in another code page, with bytes lost on the way ("Ä au bá»¥ng")
 
 Source: DOMAIN 6.1 (high; Ð counted in 178 of 2,536 entries of one public name list).
 Trap: foreign names are correct as they are (Guðrún, François), so nothing here works by "letters we
@@ -31,6 +32,12 @@ _BLANKS: Final = re.compile(r"\s+")
 _EXCEL_FORMULA: Final = re.compile(r'="([^"]*)"')
 _LOST_LETTER: Final = re.compile(
     r"\ufffd|\?[^\W\d_]|(?<![^\W\d_])[bcdđghklmnpqrstvxBCDĐGHKLMNPQRSTVX]{1,3}\?"
+)
+
+# What two or three bytes of a Vietnamese letter look like in CP1252 or Latin-1. No correct text has them: a
+# letter of Western names is followed by a letter, not by a sign, a half quote or (Ä, its đ cut off) a blank.
+_GARBLED: Final = re.compile(
+    "á[º»]|Æ[°¡¯]|Ä[\x80-\x9f‘’“”ƒ¨©? ]|Ã[\x80-\xbf€‚ƒ„…†‡ˆ‰‹ŒŽ‘’“”•–—˜™š›œžŸ?]"
 )
 
 _TCVN3_SIGN: Final = re.compile("[¡-¬®¶-¾×÷]")
@@ -73,7 +80,7 @@ _NO_MARKS: Final = re.compile(r"[\u0300-\u036f]+")
 
 
 def repair(text: str) -> tuple[str, tuple[str, ...]]:
-    """One text repaired, and why; an unchanged text has no reasons (but see question_marks).
+    """One text repaired, and why; an unchanged text has no reasons (but see question_marks and garbled).
 
     >>> repair("  Nguyeãn Vaên  Hoøa")
     ('Nguyễn Văn Hòa', ('vni', 'blanks'))
@@ -97,6 +104,9 @@ def repair(text: str) -> tuple[str, tuple[str, ...]]:
     text = step("excel_prefix", _without_excel_prefix(text))
     if _LOST_LETTER.search(text):
         reasons.append("question_marks")
+    # A closing quotation mark after á is one if it was opened.
+    if _GARBLED.search(text) and "«" not in text:
+        reasons.append("garbled")
     return text, tuple(reasons)
 
 

@@ -11,13 +11,13 @@ Values are written as a sender writes them and go the way of real rows: standard
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import duckdb
 import pytest
 
-from datasach.pipeline.check import _stage
+from datasach.pipeline.check import _put_rows, _stage
 from datasach.spec.project import Project
 from datasach.spec.rule import Rule
 from datasach.validate.kinds import check_of
@@ -56,8 +56,25 @@ def a_rule(about: str, /, kind: str, when: str | None = None, **more: Any) -> Ru
 Judge = Callable[..., None]
 
 
+@pytest.fixture(scope="session")
+def staged(project: Project) -> Iterator[Callable[[dict[str, list[tuple[str, Row]]]], Any]]:
+    """Puts rows where a night has them. The tables of no row stay from one drawing to the next."""
+    with duckdb.connect() as con:
+        _stage(con, project, {})
+        con.execute("SET VARIABLE example = 'x'")
+        used: set[str] = set()
+
+        def put(rows: dict[str, list[tuple[str, Row]]]) -> duckdb.DuckDBPyConnection:
+            _put_rows(con, project, rows, used | set(rows))
+            used.clear()
+            used.update(rows)
+            return con
+
+        yield put
+
+
 @pytest.fixture
-def judge(project: Project) -> Judge:
+def judge(project: Project, staged: Any) -> Judge:
     """`judge(table, drawn rows with a verdict, beside={table: drawn rows}, kind=…, **parameters)`
     asserts that the rule says of every row what its verdict says."""
 
@@ -65,22 +82,23 @@ def judge(project: Project) -> Judge:
         table_id: str, rows: str, /, *, beside: dict[str, str] | None = None, **rule: Any
     ) -> None:
         wanted = {str(r["record"]): r["verdict"] for r in drawn(rows)}
-        staged: dict[str, list[tuple[str, Row]]] = {
+        all_rows: dict[str, list[tuple[str, Row]]] = {
             table_id: [("x", {**_values(r), "_subject": r["record"]}) for r in drawn(rows)]
         }
         for other, drawing in (beside or {}).items():
-            staged.setdefault(other, []).extend(("x", _values(r)) for r in drawn(drawing))
+            all_rows.setdefault(other, []).extend(("x", _values(r)) for r in drawn(drawing))
         spec = a_rule(table_id, **rule)
         check = check_of(project, spec)
-        with duckdb.connect() as con:
-            _stage(con, project, staged)
-            con.execute("SET VARIABLE example = 'x'")
-            found = con.execute(
+        found = (
+            staged(all_rows)
+            .execute(
                 f"SELECT r._subject, coalesce(({check.applies}), false),"
                 f" coalesce(({check.applies}) AND ({check.violated}), false)"
                 f" FROM ({base_query(project.tables[table_id], [check])}) r {' '.join(check.joins)}"
                 " WHERE r._subject IS NOT NULL ORDER BY r._subject"
-            ).fetchall()
+            )
+            .fetchall()
+        )
         said = {
             str(record): "violated" if violated else "kept" if asked else "not asked"
             for record, asked, violated in found

@@ -20,7 +20,7 @@ NOT_BUILT = yaml.safe_load((ROOT / "rules/not_built/catalogue.yaml").read_text("
 ]
 
 
-OURS = ("LIN",)
+OURS = ("LIN", "OWN")
 """Prefixes of rules that the domain catalogue does not have: our own, each with its basis."""
 
 
@@ -57,9 +57,8 @@ def test_parts_of_a_rule_are_lettered_without_a_gap(project: Project) -> None:
 
 
 def test_two_hundred_and_ninety_of_the_catalogue_are_live(project: Project) -> None:
-    """As rules, or enforced where they belong: by reading, versions, linking, publishing."""
-    elsewhere = [entry for entry in NOT_BUILT if entry["done_by"]]
-    assert len(_live(project)) + len(elsewhere) >= 290
+    """As rules that two examples prove and every night counts; what another room does is not counted here."""
+    assert len(_live(project)) >= 290
 
 
 def test_every_database_has_rules(project: Project) -> None:

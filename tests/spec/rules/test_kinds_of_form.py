@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import date
 from pathlib import Path
+from types import SimpleNamespace
 
-import duckdb
 import pytest
 
-from datasach.runners.local import run_night
+from datasach.pipeline.plan import plan
+from datasach.runners.local import opened, run_shards
 from datasach.spec.project import Project
 from datasach.spec.rule import FORM
 from tests.envelopes import envelope, simple_visit
@@ -21,6 +22,10 @@ CASES = {
     "RDB-ngay_vao": {"NGAY_VAO": "2026-03-02 08:00"},
     "RDB-ngay_sinh": {"NGAY_SINH": "198502310000"},
     "RDB-t_thuoc": {"T_THUOC": "1.000,5"},
+    "RDB-t_bhtt": {"T_BHTT": "-5000"},
+    "RDB-ngay_ttoan": {"NGAY_TTOAN": "182603021000"},
+    "RDB-pp_dieu_tri": {"PP_DIEU_TRI": "Ä iá»u trá»‹ ná»™i khoa"},
+    "RDB-chan_doan_rv": {"CHAN_DOAN_RV": "Vi?m ph?i"},
     "LEN-dia_chi": {"DIA_CHI": "x" * 1025},
 }
 
@@ -32,12 +37,14 @@ def findings(
     def find(*visits: dict[str, str]) -> set[tuple[str, str]]:
         units = [simple_visit(MA_LK=f"LK{n:03}", **changes) for n, changes in enumerate(visits)]
         inbox = deliver("2026-03-02", "79001", "DPDL_1.xml", envelope(units).encode())
-        run_night(project, inbox, tmp_path / "out", date(2026, 3, 2))
-        path = tmp_path / "out/state/results/checks.findings.parquet"
-        sql = (
-            f"SELECT split_part(_key, '|', 2), rule FROM '{path}' WHERE table_id = 'kcb_emr.visit'"
-        )
-        return set(duckdb.sql(sql).fetchall())
+        with opened(project, inbox, tmp_path / "out", date(2026, 3, 2)) as night:
+            for step in plan():
+                step.run(night, run_shards(night, step), lambda _: None)
+                if step.name == "validate":
+                    break
+            night.carried["release"] = SimpleNamespace(snapshot=None, withheld=())
+            sql = "SELECT split_part(_key, '|', 2), rule FROM checks.findings WHERE table_id = 'kcb_emr.visit'"
+            return set(night.warehouse.rows(sql))
 
     return find
 

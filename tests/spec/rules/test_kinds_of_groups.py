@@ -145,3 +145,22 @@ def test_not_during_a_stay_elsewhere(judge: Judge) -> None:
         kind="not_during", field="ngay_vao", by=["person_id"], table="XML1", start="ngay_vao",
         end="ngay_ra", where="ma_loai_kcb = '03'", when="ma_loai_kcb = '01'",
     )  # fmt: skip
+
+
+def test_not_extreme_measures_from_the_middle_of_its_group(judge: Judge) -> None:
+    judge(
+        "bhyt_claims.claim",
+        """
+        record | ma_lk | ma_benh_chinh | t_tongchi_bv | verdict
+        a      | 1     | J06.9         | 100000       | kept
+        b      | 2     | J06.9         | 120000       | kept
+        c      | 3     | J06.9         | 150000       | kept
+        d      | 4     | J06.9         | 90000        | kept
+        e      | 5     | J06.9         | 90000000     | violated
+        f      | 6     | J06.9         | 100          | violated
+        g      | 7     | J06.9         | 0            | not asked
+        h      | 8     | J06.9         |              | not asked
+        i      | 9     | I10           | 90000000     | not asked
+        """,
+        kind="not_extreme", field="t_tongchi_bv", by=["ma_benh_chinh"], least="6", limit="6",
+    )  # fmt: skip

@@ -93,3 +93,21 @@ def test_commune_in_province_after_conversion(judge: Judge) -> None:
         """,
         kind="commune_in_province",
     )  # fmt: skip
+
+
+def test_address_in_province_reads_only_a_province_at_the_end(judge: Judge) -> None:
+    judge(
+        "kcb_emr.visit",
+        """
+        record | ma_lk | matinh_cu_tru | maxa_cu_tru | ngay_ra      | dia_chi                          | verdict
+        a      | 1     | 01            | 00004       | 202603011000 | Số 1, phường Ba Đình, Hà Nội     | kept
+        b      | 2     | 01            | 00004       | 202603011000 | Số 1, phường Ba Đình, TP. HÀ NỘI | kept
+        c      | 3     | 01            | 00004       | 202603011000 | Số 1, xã X, tỉnh Lào Cai         | violated
+        d      | 4     | 01            | 00004       | 202603011000 | Số 1, xã X, Yên Bái              | violated
+        e      | 5     | 15            |             | 202603011000 | Số 1, xã X, Yên Bái              | kept
+        f      | 6     | 01            | 00004       | 202603011000 | Thôn 3, xã Lào Cai mới           | not asked
+        g      | 7     |               |             | 202603011000 | Số 1, Lào Cai                    | not asked
+        h      | 8     | 01            | 00004       | 202603011000 |                                  | not asked
+        """,
+        kind="address_in_province", field="dia_chi",
+    )  # fmt: skip

@@ -18,6 +18,7 @@ from report_night import (
     HandmadeNight,
     fill_ledger,
     fill_warehouse,
+    make_current,
     new_night,
 )
 
@@ -46,6 +47,7 @@ def night(report_project: Project, tmp_path: Path) -> Iterator[HandmadeNight]:
     fill_ledger(made.ledger)
     open_standard(made.warehouse, report_project, made.ledger)
     fill_warehouse(made.warehouse)
+    make_current(made.warehouse, report_project)
     made.found = {
         "arrive": {"new_files": 6},
         "link": {"records": 120, "signatures": 110, "persons": 100, "edges": 20, "cut_edges": 1,
@@ -67,6 +69,7 @@ def empty_night(report_project: Project, tmp_path: Path) -> Iterator[HandmadeNig
     made = new_night(report_project, tmp_path / "out")
     open_standard(made.warehouse, report_project, made.ledger)
     fill_warehouse(made.warehouse)
+    make_current(made.warehouse, report_project)
     for schema, table in made.warehouse.rows(
         "SELECT schema_name, table_name FROM duckdb_tables() WHERE schema_name IN ('checks', 'recon', 'golden')"
         " AND table_name NOT IN ('rules')"

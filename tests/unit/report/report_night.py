@@ -19,7 +19,7 @@ from datasach.settings import Resources
 from datasach.spec.project import Project
 from datasach.store.layout import Layout
 from datasach.store.ledger import FileRow, Ledger, Offer
-from datasach.store.warehouse import Warehouse
+from datasach.store.warehouse import Warehouse, sql_name
 
 ROOT = Path(__file__).parents[3]
 CANARIES = (
@@ -60,7 +60,9 @@ RULES = [
 
 
 def text_of(path: Path) -> str:
-    """Everything a file says; a workbook is looked into."""
+    """Everything a file says; a workbook or a Parquet file is looked into."""
+    if path.suffix == ".parquet":
+        return pl.read_parquet(path).write_csv()
     if path.suffix != ".xlsx":
         return path.read_bytes().decode("utf-8-sig")
     with zipfile.ZipFile(path) as book:
@@ -264,6 +266,13 @@ def fill_warehouse(warehouse: Warehouse) -> None:
         "sid_a:i sid_b:i person_a person_b weight:f",
         [(1, 2, name, citizen, 7.5)],
     )
+
+
+def make_current(warehouse: Warehouse, project: Project) -> None:
+    """Nothing of this night was superseded: what is standard is current."""
+    for table in project.tables.values():
+        name = sql_name(table.id)
+        warehouse.execute(f"CREATE OR REPLACE VIEW current.{name} AS SELECT * FROM standard.{name}")
 
 
 KINDS = {"i": pl.Int64, "f": pl.Float64, "b": pl.Boolean, "d": pl.Date}

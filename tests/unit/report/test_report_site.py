@@ -95,8 +95,12 @@ def test_every_page_of_the_plan_is_there(site: Path, night: HandmadeNight) -> No
     assert {p.stem for p in (site / "cskcb").glob("*.html")} >= {"01001", "79002", "BYT"}
     assert not (site / "cskcb/74003.html").exists()
     assert {p.name for p in site.glob("*.html")} == {
-        "index.html", "quy-tac.html", "danh-muc-quy-tac.html", "hai-kenh.html", "lien-ket.html", "dem.html", "phuong-phap.html"
+        "index.html", "quy-tac.html", "danh-muc-quy-tac.html", "hai-kenh.html", "kip-thoi.html", "lien-ket.html",
+        "dem.html", "tien-do.html", "phuong-phap.html"
     }  # fmt: skip
+    assert {p.stem for p in (site / "quy-tac").glob("*.html")} == {
+        r.id for r in night.project.rules
+    }
     assert (night.layout.root / "reports/latest").readlink() == Path(SECOND)
 
 
@@ -200,13 +204,13 @@ def test_nothing_of_a_person_reaches_the_site(site: Path, night: HandmadeNight) 
 def test_record_codes_stand_in_receipts_only(site: Path) -> None:
     for path in site.rglob("*"):
         if path.is_file():
-            assert not re.search(r"LK\d{3}", path.read_text("utf-8-sig")), path
+            assert not re.search(r"LK\d{3}", text_of(path)), path
 
 
 def test_file_names_stand_in_receipts_only(site: Path) -> None:
     for path in site.rglob("*"):
         if path.is_file():
-            assert "good.xml" not in path.read_text("utf-8-sig"), path
+            assert "good.xml" not in text_of(path), path
 
 
 def test_the_same_night_gives_the_same_bytes(site: Path, night: HandmadeNight) -> None:
@@ -310,7 +314,7 @@ def test_a_site_that_cannot_be_finished_leaves_the_one_before(
     night: HandmadeNight, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write_report(night, lambda _: None)
-    monkeypatch.setattr("datasach.report.tables.write_tables", lambda *_: 1 / 0)
+    monkeypatch.setattr("datasach.report.download_rows.write_downloads", lambda *_: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         write_report(night, lambda _: None)
     assert (night.layout.root / "reports/latest").readlink() == Path(SECOND)

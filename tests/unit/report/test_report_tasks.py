@@ -148,7 +148,7 @@ def test_a_value_that_looks_like_a_formula_stays_a_value(tmp_path: Path) -> None
     write_workbook(path, [Sheet("a", (Column("Mã"), Column("Số")), rows)])
     sheet = zipfile.ZipFile(io.BytesIO(path.read_bytes())).read("xl/worksheets/sheet1.xml").decode()
     assert "<f>" not in sheet and "hyperlink" not in sheet
-    assert sheet.count('t="s"') == 5 and "autoFilter" in sheet and 'state="frozen"' in sheet
+    assert sheet.count('t="inlineStr"') == 5 and "autoFilter" in sheet and 'state="frozen"' in sheet
     once = path.read_bytes()
     write_workbook(path, [Sheet("a", (Column("Mã"), Column("Số")), rows)])
     assert path.read_bytes() == once

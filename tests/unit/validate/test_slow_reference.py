@@ -342,6 +342,27 @@ def test_a_rule_that_was_asked_but_not_answered_leaves_no_count(
     assert (warehouse.rows("FROM checks.findings"), warehouse.rows("FROM checks.metrics")) == alone
 
 
+def test_a_promise_of_form_that_breaks_is_reported_and_the_others_are_kept(
+    project: Project, warehouse: Warehouse
+) -> None:
+    """A column that cannot be read takes its own promises down, not the night."""
+
+    def promise(rule: str, field: str) -> Rule:
+        return a_rule(rule, TABLE, kind="form", field=field, check="filled")
+
+    fill(warehouse, [BLANK | {"ma": "A1", "loai": "1"}, BLANK | {"ma": "A1"}])
+    evaluate(warehouse, small_project(project, [promise("REQ-001", "loai")]))
+    alone = warehouse.rows("FROM checks.findings"), warehouse.rows("FROM checks.metrics")
+
+    broken = warehouse.frame("SELECT * EXCLUDE (ma) FROM current.small__paper")
+    warehouse.put("current.small__paper", broken)
+    both = small_project(project, [promise("REQ-001", "loai"), promise("REQ-002", "ma")])
+    [not_run] = evaluate(warehouse, both)
+
+    assert not_run.rule == "REQ-002"
+    assert (warehouse.rows("FROM checks.findings"), warehouse.rows("FROM checks.metrics")) == alone
+
+
 def test_the_order_of_findings_does_not_depend_on_the_order_of_rows(
     ours: Project, warehouse: Warehouse
 ) -> None:

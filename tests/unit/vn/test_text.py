@@ -162,3 +162,23 @@ def test_folding_is_for_keys_only():
     assert fold("H'Nga") == fold("H’Nga") == "hnga"
     assert fold("Straße") == "strasse"
     assert fold("?") == ""
+
+
+@pytest.mark.parametrize("lost", ["", " ", "?"])
+@pytest.mark.parametrize("text", ["Đau bụng", "Nguyễn Văn Đức", "Trần Thị Hường", "Bế Đình Ái"])
+def test_utf8_in_another_code_page_with_bytes_lost_is_told(text: str, lost: str) -> None:
+    """Five bytes have no letter in CP1252; what a system puts there instead decides what can be saved."""
+    shown = "".join(
+        bytes([byte]).decode("cp1252") if byte not in b"\x81\x8d\x8f\x90\x9d" else lost
+        for byte in text.encode()
+    )
+    repaired, reasons = repair(shown)
+    assert repaired == shown
+    assert "garbled" in reasons
+
+
+@pytest.mark.parametrize(
+    "text", ["Jürgen Müller", "«cá»", "Äpfel", "Guðrún Ægisdóttir", "Lã Văn Ý", "Ã", "São Tomé"]
+)
+def test_foreign_letters_are_not_garbled(text: str) -> None:
+    assert "garbled" not in repair(text)[1]

@@ -12,7 +12,9 @@ from pathlib import Path
 
 import duckdb
 
+from datasach.errors import UnreadableExtract
 from datasach.spec.source import Options
+from datasach.store.trouble import is_the_machines
 
 
 @dataclass(slots=True)
@@ -30,6 +32,11 @@ class Incoming:
     notes: set[str] = field(default_factory=set)
 
 
+MAX_COLUMNS = 4_000
+"""More than any extract has, less than what makes a query of every column a burden."""
+MEMORY_MB = 768
+"""What DuckDB may use for one file before it spills: half of a reading process's allowance."""
+
 Reader = Callable[[duckdb.DuckDBPyConnection, Path, Options, str, Path], Incoming]
 """(connection, file, options, path of the records inside the file, scratch folder) → Incoming."""
 
@@ -44,6 +51,34 @@ def readers() -> dict[str, Reader]:
         "parquet": parquet.incoming,
         "postgres": postgres.incoming,
     }
+
+
+def connect(scratch: Path) -> duckdb.DuckDBPyConnection:
+    """DuckDB for the readers, within the limits of a reading process; what does not fit lies in `scratch`."""
+    return duckdb.connect(
+        config={
+            "threads": 1,
+            "memory_limit": f"{MEMORY_MB}MB",
+            "temp_directory": str(scratch / "spill"),
+            "autoinstall_known_extensions": False,
+            "autoload_known_extensions": False,
+        }
+    )
+
+
+def refusal(code: str, error: Exception) -> Exception:
+    """What a reader raises for an error of DuckDB's: the file's own code, unless memory or the disk ended."""
+    if is_the_machines(error):
+        return error
+    if isinstance(error, duckdb.OutOfMemoryException):
+        return UnreadableExtract("READ_TOO_LARGE", "memory")
+    return UnreadableExtract(code, type(error).__name__)
+
+
+def check_width(count: int) -> None:
+    """Raises UnreadableExtract READ_TOO_WIDE for more columns than any extract has."""
+    if count > MAX_COLUMNS:
+        raise UnreadableExtract("READ_TOO_WIDE", f"{count} columns")
 
 
 def quoted(name: str) -> str:

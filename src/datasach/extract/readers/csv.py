@@ -8,7 +8,14 @@ from pathlib import Path
 import duckdb
 
 from datasach.errors import UnreadableExtract
-from datasach.extract.readers import Incoming, distinct_headings, literal, quoted
+from datasach.extract.readers import (
+    Incoming,
+    check_width,
+    distinct_headings,
+    literal,
+    quoted,
+    refusal,
+)
 from datasach.extract.readers.encodings import as_utf8
 from datasach.spec.source import Options
 
@@ -21,7 +28,7 @@ def incoming(
 ) -> Incoming:
     """Rows of a CSV file whose first line holds the headings.
 
-    Raises UnreadableExtract TEXT_EMPTY, TEXT_ENCODING, CSV_HEADER, CSV_SYNTAX.
+    Raises UnreadableExtract TEXT_EMPTY, TEXT_ENCODING, TEXT_NUL, CSV_HEADER, CSV_SYNTAX, READ_*.
     """
     text, notes = as_utf8(file, options.encoding, scratch)
     with text.open(encoding="utf-8", newline="") as handle:
@@ -29,6 +36,7 @@ def incoming(
     if first.lower().startswith("sep=") and len(first.strip()) == 5:
         raise UnreadableExtract("CSV_HEADER", "the first line declares a separator: remove it")
     separator = options.separator or max(SEPARATORS, key=first.count)
+    check_width(first.count(separator) + 1)
     try:
         headings = distinct_headings(next(csv.reader([first], delimiter=separator)))
     except (csv.Error, StopIteration):
@@ -47,7 +55,7 @@ def incoming(
         con.execute("DROP TABLE IF EXISTS csv_rejects; DROP TABLE IF EXISTS csv_scans")
         con.execute(f"CREATE OR REPLACE TEMP TABLE csv_rows AS SELECT {names} FROM {read}")
     except duckdb.Error as error:
-        raise UnreadableExtract("CSV_SYNTAX", type(error).__name__) from None
+        raise refusal("CSV_SYNTAX", error) from None
     lines = [
         int(row[0])
         for row in con.execute("SELECT DISTINCT line FROM csv_rejects ORDER BY line").fetchall()

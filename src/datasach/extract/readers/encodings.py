@@ -29,10 +29,12 @@ def detect(path: Path, declared: str | None) -> tuple[str, set[str]]:
         return "utf-16", {"UTF16"}
     if _is_utf8(path):
         return "utf-8", set()
-    if declared:
-        return declared, {"OTHER_ENCODING"}
     if head[1:2] == b"\0":
         return "utf-16-le", {"UTF16"}
+    if b"\0" in head:
+        raise UnreadableExtract("TEXT_NUL", "a byte of zero in a text")
+    if declared:
+        return declared, {"OTHER_ENCODING"}
     return max(("windows-1258", "cp1252"), key=lambda name: _vietnamese_share(head, name)), {
         "OTHER_ENCODING"
     }
@@ -43,6 +45,8 @@ def _is_utf8(path: Path) -> bool:
     try:
         with path.open("rb") as handle:
             while chunk := handle.read(CHUNK):
+                if b"\0" in chunk:
+                    return False
                 decoder.decode(chunk)
         decoder.decode(b"", final=True)
     except UnicodeDecodeError:
@@ -59,7 +63,7 @@ def _vietnamese_share(data: bytes, encoding: str) -> float:
 def as_utf8(path: Path, declared: str | None, scratch: Path) -> tuple[Path, set[str]]:
     """The file itself if it is plain UTF-8, else a transcoded copy in `scratch`; and its notes.
 
-    Raises UnreadableExtract TEXT_ENCODING or TEXT_EMPTY.
+    Raises UnreadableExtract TEXT_ENCODING, TEXT_EMPTY or TEXT_NUL.
     """
     if path.stat().st_size == 0:
         raise UnreadableExtract("TEXT_EMPTY", "no content")
@@ -71,7 +75,10 @@ def as_utf8(path: Path, declared: str | None, scratch: Path) -> tuple[Path, set[
         decoder = codecs.getincrementaldecoder(encoding)()
         with path.open("rb") as source, copy.open("wb") as target:
             while chunk := source.read(CHUNK):
-                target.write(unicodedata.normalize("NFC", decoder.decode(chunk)).encode())
+                text = decoder.decode(chunk)
+                if "\0" in text:
+                    raise UnreadableExtract("TEXT_NUL", "a character of zero in a text")
+                target.write(unicodedata.normalize("NFC", text).encode())
             target.write(decoder.decode(b"", final=True).encode())
     except (UnicodeDecodeError, LookupError):
         raise UnreadableExtract("TEXT_ENCODING", "not UTF-8 nor what the source declares") from None

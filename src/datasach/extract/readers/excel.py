@@ -12,14 +12,16 @@ import duckdb
 import fastexcel
 
 from datasach.errors import UnreadableExtract
-from datasach.extract.readers import Incoming, distinct_headings, quoted
+from datasach.extract.archives import check_workbook
+from datasach.extract.readers import Incoming, check_width, distinct_headings, quoted
 from datasach.spec.source import Options
 
 
 def incoming(
     con: duckdb.DuckDBPyConnection, file: Path, options: Options, path: str, scratch: Path
 ) -> Incoming:
-    """Raises UnreadableExtract XLSX_SYNTAX, XLSX_SHEET, XLSX_EMPTY."""
+    """Raises UnreadableExtract XLSX_SYNTAX, XLSX_SHEET, XLSX_EMPTY, ARC_BOMB, ARC_MEMBERS, READ_TOO_WIDE."""
+    check_workbook(file)
     try:
         # From bytes: the landed copy has no ending, by which the library would know the format.
         workbook = fastexcel.read_excel(file.read_bytes())
@@ -31,6 +33,7 @@ def incoming(
         raise UnreadableExtract("XLSX_SYNTAX", type(error).__name__) from None
     if sheet.num_rows < 1 or sheet.num_columns < 1:
         raise UnreadableExtract("XLSX_EMPTY", "no rows")
+    check_width(sheet.num_columns)
     first = [column[0].as_py() or "" for column in sheet.columns]
     headings = distinct_headings(first)
     table = sheet.slice(1).rename_columns(headings)

@@ -7,7 +7,7 @@ from pathlib import Path
 import duckdb
 
 from datasach.errors import UnreadableExtract
-from datasach.extract.readers import Incoming, literal, quoted
+from datasach.extract.readers import Incoming, check_width, literal, quoted, refusal
 from datasach.extract.readers.encodings import as_utf8
 from datasach.spec.source import Options
 
@@ -32,7 +32,7 @@ def incoming(
     try:
         con.execute(f"CREATE OR REPLACE TEMP TABLE json_rows AS SELECT json FROM {read}")
     except duckdb.Error as error:
-        raise UnreadableExtract("JSON_SYNTAX", type(error).__name__) from None
+        raise refusal("JSON_SYNTAX", error) from None
     broken = "json IS NULL OR json_type(json) <> 'OBJECT'"
     rejected = [
         int(r[0]) + 1 for r in con.execute(f"SELECT rowid FROM json_rows WHERE {broken}").fetchall()
@@ -50,6 +50,7 @@ def incoming(
     keys = con.execute(
         "SELECT DISTINCT unnest(json_keys(json)) AS key FROM json_records ORDER BY key"
     ).fetchall()
+    check_width(len(keys))
     headings = [str(row[0]) for row in keys]
     if not headings and not rejected:
         raise UnreadableExtract("JSON_SHAPE", "no record with fields")

@@ -68,6 +68,7 @@ def hostile(project: Project, tmp_path_factory: pytest.TempPathFactory) -> Path:
         ]  # fmt: skip
         (inbox / code / "DPDL_1.xml").write_bytes(envelope(visits, facility=code).encode())
     (inbox / codes()[0] / "TIEMCHUNG_1.csv").write_bytes(_doses(codes()[0]).encode())
+    (inbox / codes()[16] / "TIEMCHUNG_1.csv").write_bytes(_doses(codes()[16]).encode() + b"\x00")
     for text in CORPUS:
         name = text.replace("/", "").replace("\x00", "")[:120]
         (inbox / codes()[8] / f"{name}.xml").write_text("<not an envelope", "utf-8")
@@ -85,7 +86,7 @@ def codes() -> list[str]:
 
 
 def _sayable(*texts: str) -> list[str]:
-    """XML cannot say NUL; the register's CSV does."""
+    """A file with a NUL in it is refused whole; one stands beside the others."""
     return [text.replace("\x00", "") for text in texts]
 
 
@@ -106,7 +107,7 @@ def _register() -> str:
             "ngay_hieu_luc",
         ]
     )
-    for code, name in zip(codes(), CORPUS, strict=True):
+    for code, name in zip(codes(), _sayable(*CORPUS), strict=True):
         writer.writerow(
             [code, name, name, "co_ban", "cong_lap", "79", "26734", name, "hoat_dong", "20250701"]
         )
@@ -129,7 +130,7 @@ def _doses(code: str) -> str:
             "phan_ung",
         ]
     )
-    for n, said in enumerate(CORPUS):
+    for n, said in enumerate(_sayable(*CORPUS)):
         writer.writerow([f"M{n}", said, "20200101", "1", said, said, "20260302", code, said])
     return text.getvalue()
 

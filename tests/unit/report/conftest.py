@@ -5,20 +5,16 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 import yaml
 from report_night import (
-    GATE_RESULTS,
-    MANIFEST,
     ROOT,
     RULES,
-    SECOND,
     HandmadeNight,
-    fill_ledger,
     fill_warehouse,
     make_current,
+    make_night,
     new_night,
 )
 
@@ -43,21 +39,7 @@ def report_project(tmp_path_factory: pytest.TempPathFactory) -> Project:
 
 @pytest.fixture
 def night(report_project: Project, tmp_path: Path) -> Iterator[HandmadeNight]:
-    made = new_night(report_project, tmp_path / "out")
-    fill_ledger(made.ledger)
-    open_standard(made.warehouse, report_project, made.ledger)
-    fill_warehouse(made.warehouse)
-    make_current(made.warehouse, report_project)
-    made.found = {
-        "arrive": {"new_files": 6},
-        "link": {"records": 120, "signatures": 110, "persons": 100, "edges": 20, "cut_edges": 1,
-                 "refused_pairs": 2, "possible_pairs": 3},
-    }  # fmt: skip
-    made.carried = {
-        "verdicts": SimpleNamespace(withheld={}, results=GATE_RESULTS, gx_version="1.24.1"),
-        "release": SimpleNamespace(snapshot=SECOND, is_new=True, withheld=(), manifest=MANIFEST),
-        "not_run": [],
-    }
+    made = make_night(report_project, tmp_path / "out")
     yield made
     made.warehouse.close()
     made.ledger.close()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 import zipfile
 from pathlib import Path
 from types import SimpleNamespace
@@ -10,7 +11,7 @@ from typing import Any
 
 import polars as pl
 import pytest
-from report_night import CANARIES, FIRST, SECOND, HandmadeNight, text_of
+from report_night import CANARIES, FIRST, SECOND, HandmadeNight, make_night, text_of
 
 from datasach.errors import DatasachError
 from datasach.report import workbooks
@@ -21,11 +22,30 @@ from datasach.report.pack import gather as gather_pack
 from datasach.report.pack import write_pack
 from datasach.report.site import write_report
 from datasach.report.words import load_words
+from datasach.spec.project import Project
+from datasach.store.layout import Layout
+
+
+@pytest.fixture(scope="module")
+def written(report_project: Project, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A warehouse whose night was reported once."""
+    made = make_night(report_project, tmp_path_factory.mktemp("reported") / "out")
+    write_report(made, lambda _: None)
+    made.warehouse.close()
+    made.ledger.close()
+    return made.layout.root
 
 
 @pytest.fixture
-def data(night: HandmadeNight) -> Path:
-    return Path(write_report(night, lambda _: None)["site"]).parent / "data"
+def reported(written: Path, report_project: Project, tmp_path: Path) -> Any:
+    """A copy of it that a test may change."""
+    shutil.copytree(written, tmp_path / "copy", symlinks=True)
+    return SimpleNamespace(project=report_project, layout=Layout(tmp_path / "copy"))
+
+
+@pytest.fixture
+def data(reported: Any) -> Path:
+    return Path(reported.layout.root / "reports" / SECOND / "data")
 
 
 def test_every_table_is_there_in_both_forms_and_they_say_the_same(data: Path) -> None:
@@ -89,12 +109,14 @@ def test_small_counts_are_hidden_with_those_they_could_be_worked_out_from(data: 
     assert not {"01001", "01", "79"} & set(shares["whose"])
 
 
-def test_kinds_never_tell_how_many_rows_of_a_sensitive_database_came(night: HandmadeNight) -> None:
+def test_kinds_never_tell_how_many_rows_of_a_sensitive_database_came(
+    report_project: Project,
+) -> None:
     def sent(night_: str, **rows: int) -> Any:
         counts = {name.replace("__", "."): Counts(n, n) for name, n in rows.items()}
         return SimpleNamespace(sender="01001", night=night_, tables=counts)
 
-    book = SimpleNamespace(words=load_words(night.project.root))
+    book = SimpleNamespace(words=load_words(report_project.root))
     frame = kinds(
         book,  # type: ignore[arg-type]
         [
@@ -109,8 +131,8 @@ def test_kinds_never_tell_how_many_rows_of_a_sensitive_database_came(night: Hand
     }  # fmt: skip
 
 
-def test_tasks_of_a_sensitive_database_have_no_numbers(night: HandmadeNight) -> None:
-    rule = night.project.rules[0]
+def test_tasks_of_a_sensitive_database_have_no_numbers(report_project: Project) -> None:
+    rule = report_project.rules[0]
     task = SimpleNamespace(tables=("prevention.hiv",))
     from datasach.report.tasks import Task
 
@@ -202,10 +224,10 @@ def test_where_facilities_are_many_their_workbooks_are_made_when_asked_for(
 
 
 def test_a_long_sheet_is_cut_and_says_so(
-    data: Path, night: HandmadeNight, monkeypatch: pytest.MonkeyPatch
+    data: Path, reported: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(workbooks, "NIGHTLY_ROWS", 1)
-    workbooks.write_workbooks(data, night.project, load_words(night.project.root), SECOND)
+    workbooks.write_workbooks(data, reported.project, load_words(reported.project.root), SECOND)
     path = data / "tinh/79/so-lieu-79.xlsx"
     assert (
         "3 dòng, ở đây 1 dòng đầu; đủ trong facilities.csv"
@@ -217,7 +239,7 @@ def test_a_long_sheet_is_cut_and_says_so(
 # -- the meeting pack ------------------------------------------------------------------------------
 
 
-def last_week(night: HandmadeNight) -> None:
+def last_week(night: Any) -> None:
     """The first night's history as if it had been reported with one task less and one more."""
     for kind in ("metrics", "failures", "arrivals", "scores", "rules"):
         home = night.layout.state / "history" / kind
@@ -227,12 +249,10 @@ def last_week(night: HandmadeNight) -> None:
         frame.write_parquet(home / f"{FIRST}.parquet")
 
 
-def test_a_pack_names_defects_debtors_and_what_moved_since(
-    night: HandmadeNight, data: Path
-) -> None:
-    last_week(night)
-    words = load_words(night.project.root)
-    pack = gather_pack(night.project, words, night.layout.root, None, "79", None)
+def test_a_pack_names_defects_debtors_and_what_moved_since(reported: Any, data: Path) -> None:
+    last_week(reported)
+    words = load_words(reported.project.root)
+    pack = gather_pack(reported.project, words, reported.layout.root, None, "79", None)
     assert pack.since == FIRST and pack.bridge is not None
     assert (
         pack.bridge.before + pack.bridge.opened - pack.bridge.closed
@@ -243,7 +263,7 @@ def test_a_pack_names_defects_debtors_and_what_moved_since(
     assert [d.rule.id for d in pack.defects] == ["VIS-901", "BOK-901"]
     assert [(d.facility, d.tasks) for d in pack.debtors()] == [("79002", 2)]
     assert pack.silent["facility"].to_list() == ["74003", "79002"]
-    page, book = write_pack(night.project, night.layout.root, SECOND, "79", None, None)
+    page, book = write_pack(reported.project, reported.layout.root, SECOND, "79", None, None)
     text = page.read_text("utf-8")
     assert "Thành phố Hồ Chí Minh" in text and "VIS-901" in text and "01001" not in text
     assert not re.search(r"(?:src|href)=\"(?:https?:)?//", text)
@@ -251,20 +271,18 @@ def test_a_pack_names_defects_debtors_and_what_moved_since(
 
 
 def test_a_pack_of_the_nation_and_of_the_first_night_has_nothing_to_compare_with(
-    night: HandmadeNight, data: Path
+    reported: Any, data: Path
 ) -> None:
-    page, book = write_pack(night.project, night.layout.root, None, None, None, None)
+    page, book = write_pack(reported.project, reported.layout.root, None, None, None, None)
     text = page.read_text("utf-8")
     assert "Toàn quốc" in text and "Chưa có kỳ trước" in text
     for path in (page, book):
         assert not any(canary in text_of(path) for canary in CANARIES)
     with pytest.raises(DatasachError):
-        write_pack(night.project, night.layout.root, None, "99", None, None)
+        write_pack(reported.project, reported.layout.root, None, "99", None, None)
 
 
-def test_a_pack_hides_what_would_tell_of_a_sensitive_database(
-    night: HandmadeNight, data: Path
-) -> None:
+def test_a_pack_hides_what_would_tell_of_a_sensitive_database(reported: Any, data: Path) -> None:
     """What the site's tables hide stays hidden: BOK-901 as if it were broken in a sensitive database alone."""
     path = data / "tinh/79/failing.parquet"
     mine = pl.col("rule") == "BOK-901"
@@ -274,6 +292,6 @@ def test_a_pack_hides_what_would_tell_of_a_sensitive_database(
         held=pl.when(~mine).then(pl.col("held")),
     ).write_parquet(path)
     pack = gather_pack(
-        night.project, load_words(night.project.root), night.layout.root, None, "79", None
+        reported.project, load_words(reported.project.root), reported.layout.root, None, "79", None
     )
     assert {d.rule.id: d.failed for d in pack.defects} == {"BOK-901": None, "VIS-901": 2}

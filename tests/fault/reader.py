@@ -14,6 +14,8 @@ import time
 from pathlib import Path
 
 PAUSE_S = 0.05
+BURST = 10
+"""Reads between two pauses."""
 
 
 def look(warehouse: Path) -> str:
@@ -33,14 +35,15 @@ def main(current: Path, told: Path) -> None:
     reads, wrong = 0, []
     seen: dict[str, list[str]] = {}
     while warehouse := current.read_text("utf-8").strip():
-        try:
-            content = look(Path(warehouse))
-            reads += 1
-            before = seen.setdefault(warehouse, [])
-            if not before or before[-1] != content:
-                before.append(content)
-        except Exception as error:
-            wrong.append(f"{Path(warehouse).name}: {type(error).__name__} {error}")
+        for _ in range(BURST):
+            try:
+                content = look(Path(warehouse))
+                reads += 1
+                before = seen.setdefault(warehouse, [])
+                if not before or before[-1] != content:
+                    before.append(content)
+            except Exception as error:
+                wrong.append(f"{Path(warehouse).name}: {type(error).__name__} {error}")
         time.sleep(PAUSE_S)
     back = [name for name, contents in seen.items() if len(set(contents)) < len(contents)]
     told.write_text(json.dumps({"reads": reads, "wrong": wrong, "went_back": back}), "utf-8")

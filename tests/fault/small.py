@@ -14,7 +14,7 @@ from pathlib import Path
 from tests.conftest import ROOT
 from tests.envelopes import envelope, simple_visit
 
-DATABASES = ("bhyt_claims", "facilities", "kcb_emr")
+DATABASES = ("bhyt_claims", "ehr_book", "facilities", "kcb_emr")
 """What the engine itself asks for: both channels of a visit, and who the facilities are."""
 NIGHTS = (date(2026, 3, 2), date(2026, 3, 3))
 FACILITIES = ("79001", "79002")

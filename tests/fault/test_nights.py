@@ -25,6 +25,7 @@ from datasach.spec.project import Project, load_project
 from datasach.store import faults
 from datasach.store.layout import Layout, only_run
 from datasach.store.ledger import Ledger
+from datasach.store.manifest import seal_of, text_of
 from tests.conftest import ROOT
 from tests.envelopes import envelope, simple_visit
 
@@ -158,7 +159,8 @@ def test_an_old_night_comes_out_the_same_with_its_own_rules(
     path = out / "published/2026-03-02/manifest.json"
     told = json.loads(path.read_text("utf-8"))
     told["databases"]["kcb_emr"]["tables"]["visit"]["rows"] += 1
-    path.write_text(json.dumps(told), "utf-8")
+    told["seal"] = seal_of(told)
+    path.write_text(text_of(told), "utf-8")
     with pytest.raises(ReplayDiffers, match=r"kcb_emr\.visit 3 rows, now 2"):
         replay(out, NIGHTS[0])
 

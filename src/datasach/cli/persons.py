@@ -96,4 +96,18 @@ def person(out: Path, as_json: bool, person_id: str) -> None:
     click.echo(person_text(out, person_id, as_json))
 
 
-VERBS: tuple[click.Command, ...] = (link, review, judge, person)
+@click.command()
+@click.option("--truth", type=file_type, help="Parquet: record_key, person.")
+@click.option("--strata", type=file_type, help="Parquet: record_key and columns to cut by.")
+@click.option("--judgements", type=file_type, help="Parquet: record_key_a, record_key_b, verdict.")
+@click.argument("answer", type=click.Path(file_okay=False, exists=True, path_type=Path))
+def evaluate(
+    truth: Path | None, strata: Path | None, judgements: Path | None, answer: Path
+) -> None:
+    """How right is ANSWER (what `link --out` wrote)? By truth, by judgements, or by the model's own estimate."""
+    from datasach.pipeline.linking import evaluated
+
+    click.echo(evaluated(answer, truth, strata, judgements))
+
+
+VERBS: tuple[click.Command, ...] = (link, evaluate, review, judge, person)

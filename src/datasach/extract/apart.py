@@ -38,6 +38,8 @@ from datasach.store.trouble import FULL_OR_FAILING, is_the_machines
 MIB = 2**20
 OUT_OF_MEMORY = 77
 """Exit status of a reading process that could not get more memory."""
+STARTING_S = 60.0
+"""What a busy machine may take to start a reading process, the first one's imports included."""
 PR_SET_PDEATHSIG = 1
 ALLOCATION = ("memory allocation of", "bad_alloc", "out of memory", "cannot allocate memory")
 """What native libraries print before they abort for want of memory."""
@@ -143,7 +145,9 @@ class Readers:
 
     def _give(self, work: Work, job: _Job) -> None:
         reader = self._idle.pop() if self._idle else self._start()
-        reader.shard, reader.at, reader.since = job.shard, -1, time.monotonic()
+        # A process that is only starting is not late: it has read nothing yet.
+        grace = 0.0 if reader.shard is not None else STARTING_S
+        reader.shard, reader.at, reader.since = job.shard, -1, time.monotonic() + grace
         # A process that died while idle is found out at its first silence.
         with contextlib.suppress(BrokenPipeError):
             reader.pipe.send((work, job.shard))

@@ -7,6 +7,7 @@ one more sort finds what several passes found twice and which pass was first.
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -17,6 +18,8 @@ from datasach.spec.matching import Pass
 
 Array = np.ndarray[Any, Any]
 PASS_BITS = np.uint64(5)
+STEP = 1 << 24
+"""Pairs looked at together where all would be copied."""
 _MIX = np.uint64(0x9E3779B97F4A7C15)
 
 
@@ -119,42 +122,49 @@ def candidates(passes: list[Pass], part: Any, rows: int) -> tuple[Array, Array, 
     `part(name)` gives a part as uint64 per record.
     """
     bits = row_bits(rows)
-    chunks: list[Array] = []
     counts, largest, left_out = [], [], []
-    for number, each in enumerate(passes):
-        keys = keys_of(part(name) for name in each.on)
-        found, giants, size = pairs_of_pass(packed_keys(keys, bits), bits, each.at_most)
-        lost = 0
-        if len(giants):
-            lost = _pairs_inside(keys[giants.astype(np.int64)])
-            if each.split:
-                inside = np.zeros(rows, bool)
-                inside[giants.astype(np.int64)] = True
-                finer = keys_of([keys, *(part(name) for name in each.split)])
-                finer[~inside] = 0
-                more, _, _ = pairs_of_pass(packed_keys(finer, bits), bits, each.at_most)
-                found += more
-                lost -= sum(map(len, more))
-        tag = np.uint64(number)
-        for some in found:
-            some <<= PASS_BITS
-            some |= tag
-        counts.append(sum(map(len, found)))
-        largest.append(size)
-        left_out.append(lost)
-        chunks += found
-    pairs = np.concatenate(chunks) if chunks else np.zeros(0, np.uint64)
-    del chunks
+    # Pairs wait in a file until all are found: in memory they would stand there twice while they are joined.
+    with tempfile.TemporaryFile() as found_pairs:
+        for number, each in enumerate(passes):
+            keys = keys_of(part(name) for name in each.on)
+            found, giants, size = pairs_of_pass(packed_keys(keys, bits), bits, each.at_most)
+            lost = 0
+            if len(giants):
+                lost = _pairs_inside(keys[giants.astype(np.int64)])
+                if each.split:
+                    inside = np.zeros(rows, bool)
+                    inside[giants.astype(np.int64)] = True
+                    finer = keys_of([keys, *(part(name) for name in each.split)])
+                    finer[~inside] = 0
+                    more, _, _ = pairs_of_pass(packed_keys(finer, bits), bits, each.at_most)
+                    found += more
+                    lost -= sum(map(len, more))
+            counts.append(sum(map(len, found)))
+            largest.append(size)
+            left_out.append(lost)
+            for some in found:
+                some <<= PASS_BITS
+                some |= np.uint64(number)
+                found_pairs.write(some.data)
+            del found, keys
+        found_pairs.seek(0)
+        pairs = np.fromfile(found_pairs, np.uint64)
     pairs.sort()
-    bare = pairs >> PASS_BITS
-    first = np.r_[True, bare[1:] != bare[:-1]] if len(bare) else np.zeros(0, bool)
-    gains = np.bincount((pairs[first] & np.uint64(31)).astype(np.int64), minlength=len(passes))
-    del pairs
-    bare = bare[first]
+    first = np.ones(len(pairs), bool)
+    for at in range(1, len(pairs), STEP):
+        some = pairs[at - 1 : at + STEP] >> PASS_BITS
+        first[at : at + STEP] = some[1:] != some[:-1]
+    pairs = pairs[first]
     del first
-    right = (bare & ((np.uint64(1) << bits) - np.uint64(1))).astype(np.uint32)
-    bare >>= bits
-    left = bare.astype(np.uint32)
+    gains = np.zeros(len(passes), np.int64)
+    left, right = np.empty(len(pairs), np.uint32), np.empty(len(pairs), np.uint32)
+    mask = (np.uint64(1) << bits) - np.uint64(1)
+    for at in range(0, len(pairs), STEP):
+        part_of = slice(at, at + STEP)
+        some = pairs[part_of]
+        gains += np.bincount((some & np.uint64(31)).astype(np.int64), minlength=len(passes))
+        right[part_of] = (some >> PASS_BITS) & mask
+        left[part_of] = some >> (PASS_BITS + bits)
     told = [
         PassReport(" + ".join(p.on), counts[i], int(gains[i]), largest[i], left_out[i])
         for i, p in enumerate(passes)

@@ -17,6 +17,7 @@ from datasach.link.engine import (
     reader,
     successors_of_communes,
 )
+from datasach.link.evaluate import evaluate, evaluate_judgements
 from datasach.link.index import Index
 from datasach.link.weigh import Model
 from datasach.spec.load import Problems, build, read_yaml
@@ -96,6 +97,21 @@ def plan_files(files: list[Path], document: Path, wards: Path | None) -> str:
         f"{sum(p.pairs for p in told):>14,} pairs at most (a pair that several passes find counts once)"
     )
     return "\n".join(lines)
+
+
+def evaluated(
+    answer: Path, truth: Path | None, strata: Path | None, judgements: Path | None
+) -> str:
+    """As JSON: agreement with the truth and with judgements, and what the model itself expects at each threshold."""
+    persons = answer / "persons.parquet"
+    found: dict[str, Any] = {}
+    if truth is not None:
+        found["truth"] = evaluate(persons, truth, strata).as_dict()
+    if judgements is not None:
+        found["judgements"] = evaluate_judgements(persons, judgements).as_dict()
+    summary = json.loads((answer / "summary.json").read_text("utf-8"))
+    found["unlabelled"] = summary["thresholds"]
+    return json.dumps(found, indent=1)
 
 
 def told(summary: dict[str, Any]) -> str:

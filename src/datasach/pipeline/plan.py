@@ -233,7 +233,8 @@ def _publish(night: Night, _: list[Any], progress: Progress) -> None:
     keep_quarantine(night.warehouse, night.project)
     keep_results(night.warehouse, night.project)
     settle_states(night, done.withheld)
-    night.found["publish"]["head"] = keep_head(night)
+    if done.snapshot:
+        night.found["publish"]["head"] = keep_head(night)
 
 
 def settle_states(night: Night, withheld: tuple[str, ...]) -> None:

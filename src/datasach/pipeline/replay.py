@@ -1,9 +1,9 @@
 """An old night once more, from the landed files, with the declarations of that night: is it what was published?
 
 Everything a night depends on is kept: the bytes that arrived, which of them had arrived by then, the
-declarations. So its tables can be made again in a folder that is gone afterwards, and compared by hash.
-What PostgreSQL sources gave that night was never a file and cannot be asked for again; nor can a database
-that the gate withheld, whose readers kept an older release: for these only the withholding is compared.
+declarations, the judgements taken by then, the snapshot before (ids follow its persons). So its tables can be
+made again in a folder that is gone afterwards, and compared by hash. What PostgreSQL sources gave that night
+was never a file and cannot be asked for again; a trust folder outside the project is today's.
 """
 
 from __future__ import annotations
@@ -19,13 +19,15 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from datasach import __version__
+from datasach import __version__, settings
 from datasach.errors import DatasachError, WarehouseDamaged
+from datasach.link.judgements import journal
 from datasach.runners.local import run_night
 from datasach.spec.project import load_project
 from datasach.store.declarations import lay_out_declarations
 from datasach.store.layout import Layout
 from datasach.store.ledger import Ledger
+from datasach.store.manifest import MANIFEST, read_manifest
 
 
 class ReplayDiffers(DatasachError):
@@ -63,12 +65,16 @@ def replay(out: Path, night: date, watch: Callable[[str, str], None] = lambda *_
     manifest = _newest_of(layout, night)
     with tempfile.TemporaryDirectory(prefix="datasach-replay-") as folder:
         root = Path(folder)
-        files, until = _lay_out_inbox(layout, manifest["snapshot"], root / "inbox")
+        files, until, began = _lay_out_inbox(layout, manifest["snapshot"], root / "inbox")
         declarations = lay_out_declarations(
             layout, manifest["declarations_sha256"], root / "project"
         )
-        run_night(load_project(declarations), root / "inbox", root / "out", until, watch)
-        again = json.loads((root / "out/published/latest/manifest.json").read_text("utf-8"))
+        again_in = Layout(root / "out")
+        _lay_out_before(layout, again_in, manifest["previous"])
+        _lay_out_judgements(layout, again_in, began)
+        project = load_project(declarations, settings.trust_folder())
+        run_night(project, root / "inbox", again_in.root, until, watch)
+        again = read_manifest(again_in.published / "latest")
     wrong = _differences(manifest["databases"], again["databases"])
     if wrong:
         raise ReplayDiffers(f"{manifest['snapshot']}: {len(wrong)} differ: {'; '.join(wrong)}")
@@ -82,8 +88,8 @@ def replay(out: Path, night: date, watch: Callable[[str, str], None] = lambda *_
 
 def _newest_of(layout: Layout, night: date) -> dict[str, Any]:
     found = [
-        json.loads(path.read_text("utf-8"))
-        for path in layout.published.glob(f"{night.isoformat()}*/manifest.json")
+        read_manifest(path.parent)
+        for path in layout.published.glob(f"{night.isoformat()}*/{MANIFEST}")
         if not path.parent.name.startswith(".")
     ]
     if not found:
@@ -94,11 +100,31 @@ def _newest_of(layout: Layout, night: date) -> dict[str, Any]:
     return newest
 
 
-def _lay_out_inbox(layout: Layout, snapshot: str, inbox: Path) -> tuple[int, date]:
-    """Put every file that had arrived by the run that made the snapshot where it lay; how many, and the night."""
+def _lay_out_before(layout: Layout, again: Layout, previous: str | None) -> None:
+    """The snapshot that readers had when the night began."""
+    if previous is None:
+        return
+    before = layout.published / previous
+    if not (before / MANIFEST).exists():
+        raise WarehouseDamaged(f"the snapshot before it, {previous}, is not kept any more")
+    shutil.copytree(before, again.published / previous)
+    (again.published / "latest").symlink_to(previous)
+
+
+def _lay_out_judgements(layout: Layout, again: Layout, began: str) -> None:
+    """The judgements that had been taken when the run began: the first lines of a journal that only grows."""
+    if journal(layout).exists():
+        lines = journal(layout).read_text("utf-8").splitlines(keepends=True)
+        known = [line for line in lines if json.loads(line)["at"] <= began]
+        journal(again).write_text("".join(known), "utf-8")
+
+
+def _lay_out_inbox(layout: Layout, snapshot: str, inbox: Path) -> tuple[int, date, str]:
+    """Put every file that had arrived by the run that made the snapshot where it lay; how many, the night, and
+    when the run began."""
     with closing(Ledger(layout.ledger, "replay")) as ledger:
         runs = ledger.rows(
-            "SELECT rowid AS number, night FROM runs WHERE snapshot = ? ORDER BY rowid LIMIT 1",
+            "SELECT rowid AS number, night, started_at FROM runs WHERE snapshot = ? ORDER BY rowid LIMIT 1",
             (snapshot,),
         )
         if not runs:
@@ -124,7 +150,7 @@ def _lay_out_inbox(layout: Layout, snapshot: str, inbox: Path) -> tuple[int, dat
         except OSError:
             shutil.copyfile(landed, target)
         files += 1
-    return files, date.fromisoformat(runs[0]["night"])
+    return files, date.fromisoformat(runs[0]["night"]), str(runs[0]["started_at"])
 
 
 def _differences(was: dict[str, Any], now: dict[str, Any]) -> list[str]:

@@ -27,6 +27,8 @@ from datasach.store.warehouse import sql_name
 NIGHTS_SHOWN = 60
 
 
+AT_ONCE = 500_000
+"""Values of facilities' lines that are taken out of DuckDB together."""
 PEERS = 5
 """A median over fewer facilities of one level would point at single ones."""
 
@@ -171,16 +173,23 @@ def look_back(night: Night, tonight: str, sensitive: list[str]) -> History:
     ):
         found._shares[(database, pillar)][when] = Share(top, bottom)
     told = ", ".join(f"'{name}'" for name in sensitive) or "''"
+    placed = ", ".join(f"('{when}', {at})" for at, when in enumerate(found.nights))
     night.warehouse.execute(
-        "CREATE OR REPLACE TEMP TABLE facility_lines AS SELECT facility, coalesce(f.cap, '') AS cap, pillar, night,"
-        f" sum(numerator) / sum(denominator) AS share FROM {scores} LEFT JOIN checks.facilities f USING (facility)"
-        f" WHERE facility IS NOT NULL AND database NOT IN ({told}) GROUP BY ALL HAVING sum(denominator) > 0"
+        "CREATE OR REPLACE TEMP TABLE facility_lines AS SELECT facility, any_value(coalesce(f.cap, '')) AS cap, pillar,"
+        " any_value(night) AS night, k, (sum(numerator) / sum(denominator))::FLOAT AS share"
+        f" FROM {scores} JOIN (VALUES {placed}) n(night, k) USING (night) LEFT JOIN checks.facilities f USING (facility)"
+        f" WHERE facility IS NOT NULL AND database NOT IN ({told}) GROUP BY facility, pillar, k HAVING sum(denominator) > 0"
     )
-    for facility, pillar, nights, values in query(
-        "SELECT facility, pillar, list(night ORDER BY night), list(share ORDER BY night)"
-        " FROM facility_lines GROUP BY ALL ORDER BY ALL"
-    ):
-        found._facilities[(facility, pillar)] = found._line(nights, values)
+    groups = 1 + night.warehouse.value("SELECT count(*) FROM facility_lines") // AT_ONCE
+    for group in range(groups):
+        for facility, pillar, places, values in query(
+            "SELECT facility, pillar, list(k), list(share) FROM facility_lines"
+            f" WHERE hash(facility) % {groups} = {group} GROUP BY ALL ORDER BY ALL"
+        ):
+            line: Line = [None] * len(found.nights)
+            for at, value in zip(places, values, strict=True):
+                line[at] = value
+            found._facilities[(facility, pillar)] = line
     for cap, pillar, nights, values in query(
         "SELECT cap, pillar, list(night ORDER BY night), list(middle ORDER BY night) FROM ("
         "  SELECT cap, pillar, night, median(share) AS middle FROM ("

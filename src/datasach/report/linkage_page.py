@@ -54,8 +54,8 @@ def linkage(book: Book, _: str) -> Context:
         "persons": row[-1],
         "unresolved": row[-2],
         "keys": model.strong_keys,
-        "possible": model.possible,
-        "thresholds": _thresholds(model),
+        "possible": book.night.project.matching.possible,
+        "thresholds": _thresholds(book.night.project.matching),
         "weights": _rows(book, "weight_histogram", "bin_bits, count", "bin_bits"),
         "passes": _rows(book, "passes", '"pass", pairs, gain', "gain DESC"),
         "cluster_sizes": _sizes(book, small),
@@ -67,7 +67,7 @@ def linkage(book: Book, _: str) -> Context:
 
 def _thresholds(model: Any) -> list[tuple[float, str]]:
     """Weights from which something happens to a pair, in bits, as rules/linkage/person.yaml declares them."""
-    names = (("possible", "xem xét · review"), ("certain", "gộp · merge"), ("match", "gộp · merge"))
+    names = (("possible", "xem xét · review"), ("certain", "gộp · merge"))
     return [
         (float(value), said)
         for name, said in names
@@ -97,15 +97,14 @@ def _sizes(book: Book, small: int) -> list[tuple[str, int]]:
 
 
 def _resolving(book: Book) -> list[dict[str, Any]]:
-    """Temporary ids by the night that gave them: how many have got a number since, after how many days.
-    link.temporary (born_night, resolved_night) is written by the engine that follows them."""
-    if not _there(book, "temporary"):
+    """Temporary ids by the night that gave them: how many have got a number since, after how many days."""
+    if not _there(book, "temporary_ids"):
         return []
     return [
         {"night": night, "given": given, "resolved": resolved, "days": days}
         for night, given, resolved, days in book.night.warehouse.rows(
-            "SELECT CAST(born_night AS VARCHAR), count(*), count(resolved_night),"
-            " median(date_diff('day', born_night, resolved_night)) FROM link.temporary GROUP BY ALL ORDER BY ALL DESC"
+            "SELECT CAST(given_on AS VARCHAR), count(*), count(*) FILTER (state = 'identified'),"
+            " median(days) FILTER (state = 'identified') FROM link.temporary_ids GROUP BY ALL ORDER BY ALL DESC"
         )
     ]
 

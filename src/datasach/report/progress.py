@@ -1,4 +1,4 @@
-"""The progress record of a night: one page, to be printed and signed, of what was reached and what is owed.
+"""The progress record of a night, to be printed and signed, of what was reached and what is owed.
 
 It holds numbers other pages hold too; here they stand beside the targets and the marks they are measured by.
 """

@@ -85,7 +85,7 @@ def prepare(records: pl.DataFrame) -> pl.DataFrame:
     return frame.select(
         pl.col("record_key").alias("unique_id"), "name", "marked", "surname", "middle", "given", "given_marked", "name_sorted",
         "born_on", "born_day", "birth_year", "day_month", "month_day", "sex", "citizen_id", "citizen_own", "citizen_tail",
-        "citizen_head", "insurance_number", "phone", "phone_block", "commune", "province", "mother_name",
+        "citizen_head", "insurance_number", "phone", "phone_block", "commune", "province", "facility", "mother_name",
         pl.col("mother_citizen_id").alias("mother_id"),
     )  # fmt: skip
 

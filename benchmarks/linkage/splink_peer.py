@@ -110,6 +110,7 @@ def vietnam(con: duckdb.DuckDBPyConnection) -> dict[str, object]:
         number("insurance_number"),
         levels("phone", "phone_l IS NULL OR phone_r IS NULL", exact("phone", u["phone"])),
         levels("commune", "commune_l IS NULL OR commune_r IS NULL", exact("commune"), exact("province")),
+        levels("facility", "facility_l IS NULL OR facility_r IS NULL", exact("facility")),
         levels("mother", "(mother_id_l IS NULL OR mother_id_r IS NULL) AND (mother_name_l IS NULL OR mother_name_r IS NULL)",
                exact("mother_id", u["mother_id"]), exact("mother_name"),
                ("jaro_winkler_similarity(mother_name_l, mother_name_r) >= 0.92", "alike")),

@@ -38,6 +38,12 @@ class TaskList:
     night: str
     tasks: list[Task]
     facilities: dict[str, Facility]
+    sensitive: frozenset[str] = frozenset()
+    """Databases whose counts are not printed: they would tell how many records there are (report.disclosure)."""
+
+    def counts(self, task: Task) -> tuple[int | None, int | None]:
+        """Failed and tested; None where they may not be printed."""
+        return (None, None) if task.tells_of(self.sensitive) else (task.failed, task.tested)
 
     def of(self, facility: str) -> Facility:
         return self.facilities.get(facility, Facility("", ""))
@@ -56,7 +62,8 @@ def list_tasks(
     if not nights:
         raise DatasachError(f"{out}: no night has been reported here yet")
     with reader() as query:
-        tasks = tasks_of(layout, project, load_words(project.root).tasks, query)
+        words = load_words(project.root)
+        tasks = tasks_of(layout, project, words.tasks, query)
         facilities = {
             code: Facility(name or "", place or "")
             for code, name, place in query(
@@ -71,7 +78,7 @@ def list_tasks(
         and facility in (None, task.facility)
         and province in (None, facilities.get(task.facility, Facility("", "")).province)
     ]
-    return TaskList(nights[-1], shown, facilities)
+    return TaskList(nights[-1], shown, facilities, frozenset(words.verdicts.sensitive))
 
 
 @contextmanager
@@ -94,8 +101,9 @@ def tasks_text(found: TaskList, limit: int = 50) -> str:
     ]  # fmt: skip
     for task in found.tasks[:limit]:
         state = STATE_TITLES[task.state].vi
+        failed, _ = found.counts(task)
         lines.append(
-            f"{state:8} {task.facility:6} {task.rule.id:9} {SEVERITIES[task.severity][1].vi:9} {task.failed:6}"
+            f"{state:8} {task.facility:6} {task.rule.id:9} {SEVERITIES[task.severity][1].vi:9} {'ẩn' if failed is None else failed:>6}"
             f" {numbers.day(task.opened):10} {task.nights_open:4} {numbers.day(task.due):10}"
         )
         owners = ", ".join(owner.vi for owner in task.owners)
@@ -113,7 +121,7 @@ def write_tasks(found: TaskList, path: Path) -> None:
     rows = (
         (
             STATE_TITLES[t.state].vi, t.facility, found.of(t.facility).name, found.of(t.facility).province,
-            t.rule.id, SEVERITIES[t.severity][1].vi, t.rule.vi, t.rule.fix.vi, t.failed, t.tested,
+            t.rule.id, SEVERITIES[t.severity][1].vi, t.rule.vi, t.rule.fix.vi, *found.counts(t),
             numbers.as_day(t.opened), numbers.as_day(t.last_seen), t.nights_open, t.due, len(t.earlier),
             numbers.as_day(t.closed) if t.closed else None,
             ", ".join(o.vi for o in t.owners), ", ".join(t.tables), f"{t.rule.says} → {t.rule.fix.en}",

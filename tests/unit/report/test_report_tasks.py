@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import zipfile
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
@@ -140,6 +141,20 @@ def test_the_workbook_keeps_codes_as_text_and_never_computes(
     assert frame.columns[:3] == ["Trạng thái", "Mã cơ sở", "Tên cơ sở"]
     assert frame["Mã cơ sở"].to_list() == ["79002", "79002"]
     assert frame["Hạn sửa"].to_list()[0] == date(2026, 3, 10)
+
+
+def test_counts_of_a_sensitive_database_are_printed_nowhere(
+    reported: HandmadeNight, tmp_path: Path
+) -> None:
+    found = list_tasks(reported.project, reported.layout.root)
+    task = found.tasks[0]
+    secret = replace(found, sensitive=frozenset({task.tables[0].split(".")[0]}))
+    assert found.counts(task) == (task.failed, task.tested)
+    assert secret.counts(task) == (None, None)
+    write_tasks(secret, tmp_path / "viec.xlsx")
+    frame = pl.read_excel(tmp_path / "viec.xlsx").filter(pl.col("Quy tắc") == task.rule.id)
+    assert frame["Bản ghi sai"].to_list() == [None] and frame["Đã kiểm"].to_list() == [None]
+    assert "ẩn" in tasks_text(secret)
 
 
 def test_a_value_that_looks_like_a_formula_stays_a_value(tmp_path: Path) -> None:

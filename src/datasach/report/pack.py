@@ -198,7 +198,7 @@ def gather(
         then = (
             _open(tasks_of(layout, project, words.tasks, query, before), members) if before else []
         )
-        trends = _trends(layout, query, when, members)
+        trends = _trends(layout, query, when, members, words.verdicts.sensitive)
     provinces = read_table(data, "provinces").filter(pl.col("province") == place)
     earlier = _earlier(out, before)
     return Pack(
@@ -262,15 +262,16 @@ def _coverage(data: Path, place: str, facilities: pl.DataFrame) -> list[tuple[st
 
 
 def _trends(
-    layout: Layout, query: Any, night: str, members: set[str]
+    layout: Layout, query: Any, night: str, members: set[str], sensitive: list[str]
 ) -> dict[str, dict[str, tuple[int, int]]]:
     """Rule → night → (tested, failed) over the pack's facilities, of the last nights."""
     paths = list(history.kept(layout, "metrics", night).values())[-TREND_NIGHTS:]
     found: dict[str, dict[str, tuple[int, int]]] = defaultdict(dict)
     listed = ", ".join("'" + code.replace("'", "''") + "'" for code in sorted(members)) or "''"
+    silent = ", ".join(f"'{name}'" for name in sensitive) or "''"
     for rule, when, tested, failed in query(
         f"SELECT rule, night, sum(tested), sum(failed) FROM {history.sql_list(paths)}"
-        f" WHERE facility IN ({listed}) GROUP BY ALL ORDER BY ALL"
+        f" WHERE facility IN ({listed}) AND split_part(table_id, '.', 1) NOT IN ({silent}) GROUP BY ALL ORDER BY ALL"
     ):
         found[rule][when] = (int(tested), int(failed))
     return found
@@ -280,21 +281,21 @@ def _defects(
     project: Project, words: Words, data: Path, place: str,
     trends: dict[str, dict[str, tuple[int, int]]], before: str | None,
 ) -> list[Defect]:  # fmt: skip
-    """Rules broken, those that hold most rows first. A rule that is asked of a sensitive database has no numbers."""
+    """Rules broken, those that hold most rows first. Numbers leave the sensitive databases out; a rule that only
+    they break has none."""
     rules: dict[str, Rule] = {}
-    told_of: dict[str, set[str]] = defaultdict(set)
     for rule in project.rules:
         rules.setdefault(rule.id, rule)
-        told_of[rule.id].add(rule.database)
     nights = sorted({when for by_night in trends.values() for when in by_night})
-    sums = _parts(data, "failing", place).group_by("rule").agg(
-        pl.col("facility").n_unique(), pl.col("held").sum(), pl.col("failed").sum()
+    broken = _parts(data, "failing", place)
+    sums = broken.group_by("rule").agg(
+        pl.col("facility").n_unique(), pl.col("held").sum(), pl.col("failed").sum(), told=~pl.col("suppressed").all()
     )  # fmt: skip
     found = []
-    for name, facilities, held, failed in sums.iter_rows():
+    for name, facilities, held, failed, told in sums.iter_rows():
         if name not in rules:
             continue
-        if not told_of[name].isdisjoint(words.verdicts.sensitive):
+        if not told:
             found.append(Defect(rules[name], facilities, None, None))
             continue
         seen = trends.get(name, {})

@@ -11,11 +11,11 @@ A night without data from the facility says nothing: it neither closes a task no
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from datasach.report import history
 from datasach.report.words import TaskTerms
@@ -34,8 +34,7 @@ SEVERITY_ORDER: dict[Severity, int] = {"stop": 0, "quarantine": 1, "flag": 2}
 Query = Callable[[str], Iterable[tuple[Any, ...]]]
 
 
-@dataclass(frozen=True, slots=True)
-class Seen:
+class Seen(NamedTuple):
     """One rule at one facility in one night, over all its tables."""
 
     night: str
@@ -106,19 +105,26 @@ def derive(
     `seen` may leave out rules that never failed. `with_data` holds (night, facility) of every night in which
     something came about a facility.
     """
+    by_key: dict[tuple[str, str], dict[str, Seen]] = defaultdict(dict)
+    for one in seen:
+        by_key[(one.facility, one.rule)][one.night] = one
+    return sorted(_derive(nights, by_key, with_data, project, terms), key=Task.urgency)
+
+
+def _derive(
+    nights: list[str], by_key: Mapping[tuple[str, str], dict[str, Seen]], with_data: set[tuple[str, str]],
+    project: Project, terms: TaskTerms,
+) -> list[Task]:  # fmt: skip
     rules: dict[str, Rule] = {}
     for rule in project.rules:
         rules.setdefault(rule.id, rule)
-    by_key: dict[tuple[str, str], dict[str, Seen]] = defaultdict(dict)
-    for one in seen:
-        if one.rule in rules:
-            by_key[(one.facility, one.rule)][one.night] = one
     found = []
     for (facility, name), by_night in by_key.items():
-        task = _live(nights, by_night, facility, rules[name], with_data, project, terms)
-        if task is not None:
-            found.append(task)
-    return sorted(found, key=Task.urgency)
+        if name in rules:
+            task = _live(nights, by_night, facility, rules[name], with_data, project, terms)
+            if task is not None:
+                found.append(task)
+    return found
 
 
 def _live(
@@ -186,17 +192,26 @@ def tasks_of(
     found: list[Task] = []
     for group in range(groups):
         ours = f"hash(facility) % {groups} = {group}"
-        rows = query(
-            f"SELECT night, facility, rule, tables, tested, failed FROM ({failures}) WHERE {ours}"
+        by_key = {
+            (facility, rule): {
+                night: Seen(night, facility, rule, tuple(tables.split()), tested, failed)
+                for night, tables, tested, failed in zip(*lists, strict=True)
+            }
+            for facility, rule, *lists in query(
+                "SELECT facility, rule, list(night), list(tables), list(tested), list(failed)"
+                f" FROM ({failures}) WHERE {ours} GROUP BY facility, rule"
+            )
+        }
+        came = query(
+            f"SELECT facility, list(DISTINCT night) FROM {arrivals} WHERE {ours} GROUP BY facility"
         )
-        seen = (Seen(n, f, r, tuple(t or ()), int(a), int(b)) for n, f, r, t, a, b in rows)
-        came = query(f"SELECT DISTINCT night, facility FROM {arrivals} WHERE {ours}")
-        found += derive(list(metrics), seen, {(n, f) for n, f in came}, project, terms)
+        with_data = {(night, facility) for facility, found_in in came for night in found_in}
+        found += _derive(list(metrics), by_key, with_data, project, terms)
     return sorted(found, key=Task.urgency)
 
 
-AT_ONCE = 1_000_000
-"""Failing (night, facility, rule) that are looked at together: about 500 MB."""
+AT_ONCE = 250_000
+"""Failing (night, facility, rule) that are looked at together: about 150 MB."""
 
 
 def _failures(metrics: dict[str, Path], failures: dict[str, Path]) -> str:
@@ -204,12 +219,13 @@ def _failures(metrics: dict[str, Path], failures: dict[str, Path]) -> str:
     parts = []
     if failures:
         parts.append(
-            f"SELECT night, facility, rule, tables, tested, failed FROM {history.sql_list(failures.values())}"
+            f"SELECT night, facility, rule, array_to_string(tables, ' ') AS tables, tested, failed FROM {history.sql_list(failures.values())}"
         )
     older = [path for night, path in metrics.items() if night not in failures]
     if older:
         parts.append(
-            "SELECT night, facility, rule, list(table_id ORDER BY failed DESC, table_id) FILTER (failed > 0) AS tables,"
+            "SELECT night, facility, rule,"
+            " array_to_string(list(table_id ORDER BY failed DESC, table_id) FILTER (failed > 0), ' ') AS tables,"
             f" sum(tested)::BIGINT AS tested, sum(failed)::BIGINT AS failed FROM {history.sql_list(older)}"
             " GROUP BY night, facility, rule HAVING sum(failed) > 0"
         )

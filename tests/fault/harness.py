@@ -20,6 +20,7 @@ import tempfile
 import threading
 import time
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -53,17 +54,10 @@ class Nursery:
         self, args: list[str], fault: str | None = None, kill_after: float | None = None
     ) -> int:
         """Exit status of a night; -9 if it was killed."""
-        import os
-        import signal
-
         assert self._process.stdin and self._process.stdout
-        self._process.stdin.write(json.dumps({"args": args, "fault": fault}) + "\n")
+        job = {"args": args, "fault": fault, "kill_after": kill_after}
+        self._process.stdin.write(json.dumps(job) + "\n")
         self._process.stdin.flush()
-        child = int(self._process.stdout.readline())
-        if kill_after is not None:
-            time.sleep(kill_after)
-            # Not waited for by us, so the number is still its own.
-            os.kill(child, signal.SIGKILL)
         return int(self._process.stdout.readline())
 
     def close(self) -> None:
@@ -227,11 +221,11 @@ class Harness:
                 broken.wrong_reads += seen["wrong"] + [f"{b} went back" for b in seen["went_back"]]
             nursery.close()
 
-        threads = [threading.Thread(target=lane, args=(n,)) for n in range(lanes)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
+        with ThreadPoolExecutor(lanes) as pool:
+            # A lane that fails is a failure, not a night that went well.
+            for done in [pool.submit(lane, number) for number in range(lanes)]:
+                done.result()
+        assert sum(broken.runs.values()) == len(faults) and broken.reads > 0
         return broken
 
     def _after(

@@ -1,14 +1,16 @@
 """Processes to be killed, cheaply: everything is imported once here, then every night is a fork.
 
-Reads one JSON job a line: {"args": [project, inbox, out, night], "fault": text or null}
-Writes, for each:           the process id, and later its wait status.
+Reads one JSON job a line: {"args": [project, inbox, out, night], "fault": text or null, "kill_after": seconds or null}
+Writes, for each:           its exit status, -9 if it was killed.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import signal
 import sys
+import time
 from multiprocessing import forkserver
 from typing import Any
 
@@ -38,8 +40,20 @@ def serve() -> None:
             finally:
                 sys.stderr.flush()
                 os._exit(status)
-        print(child, flush=True)
-        print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
+        print(_ended(child, job["kill_after"]), flush=True)
+
+
+def _ended(child: int, kill_after: float | None) -> int:
+    """Exit status of a child, killed after so many seconds. Only who waits for it knows that the number is still its own."""
+    if kill_after is not None:
+        until = time.monotonic() + kill_after
+        while time.monotonic() < until:
+            done, status = os.waitpid(child, os.WNOHANG)
+            if done:
+                return os.waitstatus_to_exitcode(status)
+            time.sleep(0.002)
+        os.kill(child, signal.SIGKILL)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 
 
 if __name__ == "__main__":

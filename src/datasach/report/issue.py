@@ -31,29 +31,35 @@ def write_receipts(
     for (night, sender), payloads in groups.items():
         folder = root / night / folder_of(sender)
         folder.mkdir(parents=True, exist_ok=True)
-        changed = sum(_issue(folder, payload, as_of) for payload in payloads)
+        news = [payload for payload in payloads if _says_something_new(folder, payload, as_of)]
+        changed = len(news)
         page, workbook = folder / "index.html", folder / WORKBOOK
-        # A crash may have come between the receipts and their workbook.
         if changed or not workbook.exists():
             books.write(workbook, night, sender, payloads)
         if changed or not _made_with(page, renderer.fingerprint):
             offered = WORKBOOK if workbook.exists() else None
             context = receipt_context(night, sender, names.get(sender), payloads, offered)
             write_text(page, renderer.page("receipt.html.j2", **context))
+        # The receipts last: a run that dies before them finds them new again, and their page and workbook too.
+        for payload in news:
+            text = json.dumps(payload, ensure_ascii=False, indent=1, sort_keys=True)
+            write_text(_path(folder, payload), text + "\n")
         issued += changed
     return issued
 
 
-def _issue(folder: Path, payload: Payload, as_of: str) -> bool:
-    """Write one receipt if it is new or says something new."""
-    path = folder / f"{payload['receipt']}.json"
+def _path(folder: Path, payload: Payload) -> Path:
+    return folder / f"{payload['receipt']}.json"
+
+
+def _says_something_new(folder: Path, payload: Payload, as_of: str) -> bool:
+    """Is the receipt new, or another than the one that was issued? Gives it its version and its night."""
+    path = _path(folder, payload)
     before: Payload = json.loads(path.read_bytes()) if path.exists() else {}
     version, since = int(before.pop("version", 0)), str(before.pop("as_of", as_of))
     changed = before != payload
     payload["version"] = version + changed
     payload["as_of"] = as_of if changed else since
-    if changed:
-        write_text(path, json.dumps(payload, ensure_ascii=False, indent=1, sort_keys=True) + "\n")
     return changed
 
 

@@ -20,6 +20,8 @@ FLAGS = [
     "--disable-component-update", "--disable-sync",
 ]  # fmt: skip
 WIDTHS = (1440, 768, 360)
+PAPER = 700
+"""CSS pixels between the margins of an A4 page."""
 LANGUAGES = ("vi", "en", "two")
 
 
@@ -33,6 +35,10 @@ class Opened:
     def go(self, path: Path) -> Any:
         self.page.goto(path.as_uri())
         return self.page
+
+    def close(self) -> None:
+        """Give the browser its memory back; what was found stays to be checked."""
+        self.page.context.close()
 
     def speak(self, language: str) -> None:
         self.page.evaluate(f"document.getElementById('lang-{language}').click()")

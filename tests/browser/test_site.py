@@ -6,14 +6,14 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import pytest
 
-from tests.browser.conftest import LANGUAGES, WIDTHS
+from tests.browser.conftest import LANGUAGES, PAPER, WIDTHS, Opened
 
 AXE_RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
 TOO_WIDE = """() => {
@@ -38,42 +38,37 @@ def kinds(site: Path) -> dict[str, Path]:
     return found
 
 
-def sampled(names: list[str]) -> list[tuple[str, int, str, bool]]:
-    """(page, width, language, printed): every page at least twice, every width, language and medium often."""
-    picks = list(itertools.product(WIDTHS, LANGUAGES[:2]))
-    rows = []
-    for number, name in enumerate(sorted(names)):
-        for step in (0, 3):
-            width, language = picks[(number + step) % len(picks)]
-            rows.append((name, width, language, False))
-        rows.append((name, 760, LANGUAGES[number % 3], True))
-    return rows
-
-
-def look(opened: Any, page: Path, rows: list[tuple[int, str, bool]]) -> None:
-    for width, language, printed in rows:
-        one = opened(width, printed=printed)
-        shown = one.go(page)
+def check(one: Opened, page: Path, languages: Iterable[str]) -> None:
+    """The page as it is shown: no wider than its screen, and only in the language asked for."""
+    shown = one.go(page)
+    for language in languages:
         one.speak(language)
-        where = f"{page.name} at {width} px, {language}{', printed' if printed else ''}"
+        where = f"{page.name} at {shown.viewport_size['width']} px, {language}"
         assert shown.evaluate(TOO_WIDE) == 0, where
         reads = shown.evaluate(READS)
         assert (reads["vi"] > 0) == (language != "en"), where
         assert (reads["en"] > 0) == (language != "vi"), where
         assert reads["lang"] == ("en" if language == "en" else "vi"), where
-        one.page.close()
 
 
 def test_every_kind_of_page_fits_its_screen_in_its_language(opened: Any, site: Path) -> None:
-    pages = kinds(site)
-    for name, *row in sampled(list(pages)):
-        look(opened, pages[name], [tuple(row)])  # type: ignore[list-item]
+    """Two of nine screens for each page, another two for the next, and each on paper."""
+    pages = sorted(kinds(site).items())
+    screens = {width: opened(width) for width in WIDTHS}
+    paper = opened(PAPER, printed=True)
+    picks = list(itertools.product(WIDTHS, LANGUAGES[:2]))
+    for number, (_, page) in enumerate(pages):
+        for step in (0, 3):
+            width, language = picks[(number + step) % len(picks)]
+            check(screens[width], page, [language])
+        check(paper, page, [LANGUAGES[number % 3]])
 
 
 @pytest.mark.long
 def test_every_kind_of_page_at_every_width_language_and_medium(opened: Any, site: Path) -> None:
-    for page in kinds(site).values():
-        look(opened, page, list(itertools.product(WIDTHS, LANGUAGES, (False, True))))
+    for one in (*(opened(width) for width in WIDTHS), opened(PAPER, printed=True)):
+        for page in kinds(site).values():
+            check(one, page, LANGUAGES)
 
 
 def axe_source() -> str:
@@ -100,20 +95,22 @@ def test_axe_finds_nothing_serious(opened: Any, site: Path) -> None:
         one.speak(LANGUAGES[number % 3])
         shown.evaluate(source)
         assert serious(shown) == [], name
-        one.page.close()
+        one.close()
 
 
 @pytest.mark.long
 def test_axe_finds_nothing_serious_in_any_theme_width_and_language(opened: Any, site: Path) -> None:
     source = axe_source()
-    for name, page in kinds(site).items():
-        for width, language, dark in itertools.product((1440, 360), LANGUAGES, (False, True)):
-            one = opened(width, dark=dark)
+    for width, dark in itertools.product((1440, 360), (False, True)):
+        one = opened(width, dark=dark)
+        for name, page in kinds(site).items():
             shown = one.go(page)
-            one.speak(language)
             shown.evaluate(source)
-            assert serious(shown) == [], f"{name} {width} {language} {'dark' if dark else 'light'}"
-            one.page.close()
+            for language in LANGUAGES:
+                one.speak(language)
+                assert serious(shown) == [], (
+                    f"{name} {width} {language} {'dark' if dark else 'light'}"
+                )
 
 
 def test_the_language_is_remembered_from_page_to_page(opened: Any, site: Path) -> None:
@@ -194,14 +191,15 @@ def test_every_table_can_be_read_without_script(opened: Any, site: Path) -> None
 
 def test_every_link_and_download_of_a_page_is_there(opened: Any, site: Path) -> None:
     for page in kinds(site).values():
-        shown = opened().go(page)
+        one = opened()
+        shown = one.go(page)
         for link in shown.evaluate("[...document.querySelectorAll('a[href]')].map(a => a.href)"):
             parts = urlsplit(link)
             assert parts.scheme == "file", f"{page.name}: {link}"
             target = Path(unquote(parts.path))
             assert target.exists(), f"{page.name}: {link}"
             assert target.stat().st_size > 0 or target.is_dir()
-        shown.close()
+        one.close()
 
 
 def test_four_clicks_lead_from_the_nation_to_the_record(opened: Any, site: Path) -> None:

@@ -91,7 +91,7 @@ class Rarity:
     @classmethod
     def of_codes(cls, codes: Array) -> Rarity:
         """Small codes, counted one by one; a code that is not here yet is as rare as the rarest."""
-        counts = np.bincount(codes)
+        counts = np.bincount(codes, minlength=1)
         counts[0] = 0
         known = int(counts.sum())
         return cls(

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
+import pickle
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import settings as hypothesis_settings
@@ -37,14 +41,31 @@ def project() -> Project:
     return load_project(ROOT)
 
 
+def _once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], Any]) -> Any:
+    """What `make(folder)` returned, made by whichever test process needs it first; the others wait and read."""
+    alone = os.environ.get("PYTEST_XDIST_WORKER") is None
+    shared = factory.getbasetemp() if alone else factory.getbasetemp().parent
+    with (shared / f"{name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        done = shared / f"{name}.pickle"
+        if not done.exists():
+            folder = shared / name
+            folder.mkdir()
+            done.write_bytes(pickle.dumps((folder, make(folder))))
+        return pickle.loads(done.read_bytes())
+
+
 @pytest.fixture(scope="session")
 def invented_inbox(project: Project, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     """Three nights of six facilities, with every kind of mistake and damage the generator knows."""
-    folder = tmp_path_factory.mktemp("invented")
-    generate(
-        folder / "inbox", folder / "truth", reference=project.root / "datasets/_reference",
-        seed=7, nights=list(NIGHTS), facilities=6, persons=3_000, visits_per_night=120, damaged=0.3,
-    )  # fmt: skip
+
+    def make(folder: Path) -> None:
+        generate(
+            folder / "inbox", folder / "truth", reference=project.root / "datasets/_reference",
+            seed=7, nights=list(NIGHTS), facilities=6, persons=3_000, visits_per_night=120, damaged=0.3,
+        )  # fmt: skip
+
+    folder, _ = _once(tmp_path_factory, "invented", make)
     return folder / "inbox", folder / "truth"
 
 
@@ -52,10 +73,13 @@ def invented_inbox(project: Project, tmp_path_factory: pytest.TempPathFactory) -
 def three_nights(
     project: Project, invented_inbox: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory
 ) -> Invented:
-    """The nights run one after another, as a scheduled machine would."""
+    """The nights run one after another, as a scheduled machine would. Nobody changes it; see `copy_of`."""
     inbox, truth = invented_inbox
-    out = tmp_path_factory.mktemp("in_order")
-    outcomes = tuple(run_night(project, inbox, out, night) for night in NIGHTS)
+
+    def make(out: Path) -> tuple[Outcome, ...]:
+        return tuple(run_night(project, inbox, out, night) for night in NIGHTS)
+
+    out, outcomes = _once(tmp_path_factory, "in_order", make)
     return Invented(inbox, truth, out, outcomes)
 
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import csv
 import itertools
 import json
+import shutil
 from collections import defaultdict
+from dataclasses import replace
 from pathlib import Path
 
 import duckdb
@@ -26,6 +28,14 @@ from tests.conftest import Invented
 from tests.unit.protect.conftest import ACTORS, make_vault
 
 REASON = "cấp cứu lúc nửa đêm"
+
+
+@pytest.fixture(scope="module")
+def three_nights(three_nights: Invented, tmp_path_factory: pytest.TempPathFactory) -> Invented:
+    """A copy: what is handed over is written into the warehouse's access log."""
+    out = tmp_path_factory.mktemp("zones") / "warehouse"
+    shutil.copytree(three_nights.out, out, symlinks=True)
+    return replace(three_nights, out=out)
 
 
 @pytest.fixture(scope="module")

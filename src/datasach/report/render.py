@@ -12,9 +12,10 @@ import hashlib
 import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import BytecodeCache, Environment, FileSystemLoader, StrictUndefined
+from jinja2.bccache import Bucket
 from markupsafe import Markup
 
 from datasach.report import cells, charts, downloads, numbers
@@ -67,6 +68,18 @@ def _spoken(value: Any, number: Callable[[float], str], percent: Callable[[float
     return number(value) if isinstance(value, int | float) else str(value)
 
 
+class _Compiled(BytecodeCache):
+    """Templates compiled once a process: compiling all of them costs a second, and a backfill has many nights."""
+
+    _code: ClassVar[dict[tuple[str, str], Any]] = {}
+
+    def load_bytecode(self, bucket: Bucket) -> None:
+        bucket.code = self._code.get((bucket.key, bucket.checksum))
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        self._code[bucket.key, bucket.checksum] = bucket.code
+
+
 class Renderer:
     """The pages' environment. `fingerprint` tells what templates, words and engine made a page."""
 
@@ -82,6 +95,7 @@ class Renderer:
             trim_blocks=True,
             lstrip_blocks=True,
             auto_reload=False,
+            bytecode_cache=_Compiled(),
         )
         self.fingerprint = _fingerprint(folder, version)
         self._environment.filters.update(

@@ -130,3 +130,17 @@ def yesterday() -> date:
 def today() -> date:
     """Today in Viet Nam (UTC+7, no summer time)."""
     return (now() + timedelta(hours=7)).date()
+
+
+def prefer_fast_sorts() -> None:
+    """Called before numpy is imported: on AMD processors with AVX-512 its sort by AVX2 is the faster one.
+
+    Measured on Zen 4 with numpy 2.4: a million 64-bit keys take 51 ms by AVX-512, whose compressing store is
+    microcoded there, and 11 ms by AVX2. What the operator set himself stays.
+    """
+    try:
+        told = Path("/proc/cpuinfo").read_text("ascii", "replace")
+    except OSError:
+        return
+    if "AuthenticAMD" in told and " avx512f" in told:
+        os.environ.setdefault("NPY_DISABLE_CPU_FEATURES", "X86_V4 AVX512_ICL")

@@ -9,10 +9,12 @@ from typing import Any
 
 import click
 
-from datasach import __version__
+from datasach import __version__, settings
 from datasach.cli import answers, keeping, nights, persons, privacy, signing
 from datasach.errors import DatasachError
 from datasach.log import masked_traceback
+
+settings.prefer_fast_sorts()
 
 
 class _Verbs(click.Group):

@@ -19,6 +19,8 @@ from datasach.link.engine import Linked
 from datasach.link.weigh import CHUNK
 
 BATCH = 1_000_000
+DISTINCT = ("record_key", "person_id", "key_a", "key_b", "weight")
+"""Columns in which a dictionary would hold nearly as many values as there are rows."""
 THRESHOLDS = (-2, 0, 2, 4, 6, 8, 10, 15, 20)
 
 
@@ -68,7 +70,8 @@ def representatives(linked: Linked) -> Array:
 def person_ids(keys: pl.Series) -> pl.Series:
     """Ids of the persons that records with these keys name. They say nothing about the person, and look like
     no number that means a person elsewhere."""
-    with duckdb.connect() as db:
+    # One thread: two wait for each other more than they do.
+    with duckdb.connect(config={"threads": 1}) as db:
         names = pl.DataFrame({"k": keys})  # noqa: F841 (read by DuckDB under this name)
         return db.sql(
             "SELECT 'P-' || left(md5('datasach person ' || k), 16) AS id FROM names"
@@ -83,7 +86,9 @@ def _write_persons(
     names[order] = order[named_by]
     grades = np.empty(len(order), np.uint8)
     grades[order] = grade
-    heads, at = np.unique(names, return_inverse=True)
+    is_head = np.zeros(len(order), bool)
+    is_head[names] = True
+    heads, at = np.flatnonzero(is_head), (np.cumsum(is_head) - 1)[names]
     ids = person_ids(keys.gather(heads))
     words = pl.Series(["single", "certain", "possible"])
 
@@ -232,7 +237,10 @@ def _write(path: Path, frames: Iterator[pl.DataFrame]) -> None:
     for frame in frames:
         table = frame.to_arrow()
         if writer is None:
-            writer = pq.ParquetWriter(temporary, table.schema, compression="zstd")
+            few = [name for name in table.schema.names if name not in DISTINCT]
+            writer = pq.ParquetWriter(
+                temporary, table.schema, compression="zstd", use_dictionary=few
+            )
         writer.write_table(table.cast(writer.schema))
     if writer is None:
         pq.write_table(pa.table({}), temporary)

@@ -16,7 +16,7 @@ import numpy as np
 import polars as pl
 
 from datasach.vn import citizen_id as personal_id
-from datasach.vn.names import parse_column
+from datasach.vn.names import parse_distinct
 from datasach.vn.telex import is_plain_syllable, undo_telex
 from datasach.vn.text import fold_expr
 
@@ -157,19 +157,20 @@ def encode_names(
 
     Placeholders ("Vô Danh", "Con bà …") are nobody's name. Works on distinct names.
     """
-    counted = full.alias("sent").to_frame().group_by("sent").len()
-    counted = counted.filter(pl.col("sent").is_not_null() & ~pl.col("sent").is_in(skipped))
-    parsed = parse_column(counted["sent"])
+    sent, which, counts = distinct_of(full)
+    parsed = parse_distinct(sent)
     words = (
         pl.DataFrame(
             {
-                "sent": counted["sent"],
-                "n": counted["len"],
+                "n": counts,
                 "marked": parsed["full_name"].str.to_lowercase(),
                 "name": parsed["name_folded"].str.strip_chars(" "),
-                "skip": parsed["is_placeholder_name"] | parsed["full_name"].is_in(skipped),
+                "skip": parsed["is_placeholder_name"]
+                | parsed["full_name"].is_in(skipped)
+                | sent.is_in(skipped),
             }
         )
+        .with_row_index("at")
         .filter(~pl.col("skip").fill_null(True) & (pl.col("name") != ""))
         .drop("skip")
     )
@@ -178,7 +179,8 @@ def encode_names(
         surname=pl.col("tokens").list.first(),
         given=pl.col("tokens").list.last(),
         middle=pl.col("tokens").list.slice(1, pl.col("tokens").list.len() - 2).list.join(" "),
-        ordered=pl.col("tokens").list.sort().list.join(" "),
+        # The same for the same words in any order.
+        ordered=pl.col("tokens").list.eval(pl.element().hash(seed=7)).list.sum(),
         given_marked=pl.col("marked").str.split(" ").list.last(),
         has_marks=pl.col("marked") != pl.col("name"),
     ).with_columns(
@@ -195,30 +197,22 @@ def encode_names(
         else:
             vocabularies[part].extend(words[part])
         codes[part] = vocabularies[part].encode(words[part])
-    table = pl.DataFrame(
-        {
-            "sent": words["sent"],
-            **codes,
-            "ordered": text_hash(words["ordered"]) >> np.uint64(32) | np.uint64(1),
-            "marked": (text_hash(words["given_marked"]) >> np.uint64(32)).astype(np.uint32)
-            & np.uint32(0xFFFFFFFE),
-            "has_marks": words["has_marks"],
-            "surname_as_given": vocabularies["given"].encode(words["surname"]),
-        }
-    ).with_columns(pl.col("ordered").cast(pl.UInt32))
-    joined = full.alias("sent").to_frame().join(table, on="sent", how="left", maintain_order="left")
-    del table
-    arrays: dict[str, Array] = {
-        "given": joined["given"].fill_null(0).to_numpy().copy(),
-        "surname": joined["surname"].fill_null(0).to_numpy().copy(),
-        "middle": joined["middle"].fill_null(0).to_numpy().copy(),
-        "ordered": joined["ordered"].fill_null(0).to_numpy().copy(),
+    # Lowest bit: the whole name carries marks somewhere, so their absence elsewhere is meant.
+    marked = (text_hash(words["given_marked"]) >> np.uint64(32)).astype(np.uint32)
+    by_name: dict[str, Array] = {
+        "given": codes["given"],
+        "surname": codes["surname"],
+        "middle": codes["middle"],
+        "ordered": (words["ordered"].to_numpy() >> np.uint64(24)).astype(np.uint32) | np.uint32(1),
         # The surname as if it were a given name, to see that two names were only turned round.
-        "turned": joined["surname_as_given"].fill_null(0).to_numpy().copy(),
-        # Lowest bit: the whole name carries marks somewhere, so their absence elsewhere is meant.
-        "marked": joined["marked"].fill_null(0).to_numpy()
-        | joined["has_marks"].fill_null(False).cast(pl.UInt32).to_numpy(),
+        "turned": vocabularies["given"].encode(words["surname"]),
+        "marked": (marked & np.uint32(0xFFFFFFFE)) | words["has_marks"].to_numpy(),
     }
+    arrays = {}
+    for part, values in by_name.items():
+        of_sent = np.zeros(len(sent) + 1, values.dtype)
+        of_sent[words["at"].to_numpy()] = values
+        arrays[part] = of_sent[which]
     return Feature("person_name", arrays, vocabularies)
 
 
@@ -290,13 +284,21 @@ def encode_ids(ids: pl.Series, skipped: list[str]) -> Feature:
     """
     text = ids.cast(pl.String)
     text = pl.select(pl.when(~text.is_in(skipped)).then(text)).to_series() if skipped else text
-    if text.str.contains(r"[^0-9]").any():
-        text = text.str.replace_all(r"[^0-9]", "")
-    text = text.str.slice(-16).str.zfill(16).fill_null("0000000000000000")
-    joined = text.str.join("")[0] if len(text) else ""
-    digits = np.frombuffer(joined.encode(), np.uint8).reshape(len(text), 16) & 15
-    nibbles = (digits[:, 0::2] << 4) | digits[:, 1::2]
-    return Feature("id", {"id": nibbles.copy().view(">u8").ravel().astype(np.uint64)})
+    plain = text.str.slice(-16).cast(pl.UInt64, strict=False)
+    number = plain.fill_null(0).to_numpy().copy()
+    odd = np.flatnonzero((plain.is_null() & text.is_not_null()).to_numpy())
+    if len(odd):
+        digits = text.gather(odd).str.replace_all(r"[^0-9]", "").str.slice(-16)
+        number[odd] = digits.cast(pl.UInt64, strict=False).fill_null(0).to_numpy()
+    nibbles = np.zeros(len(number), np.uint64)
+    for place in range(4):
+        number, four = np.divmod(number, np.uint64(10_000))
+        nibbles |= FOUR_DIGITS[four.astype(np.int64)] << np.uint64(16 * place)
+    return Feature("id", {"id": nibbles})
+
+
+FOUR_DIGITS = np.array([int(f"{n:04d}", 16) for n in range(10_000)], np.uint64)
+"""0 … 9999 with one digit a nibble."""
 
 
 def verify_citizen_ids(
@@ -335,8 +337,8 @@ def encode_codes(values: pl.Series, skipped: list[str], known: Vocabulary | None
     """Codes that are the same or different (sex, an ethnic group)."""
     text = values.cast(pl.String)
     text = pl.select(pl.when(~text.is_in(skipped)).then(text)).to_series() if skipped else text
-    vocabulary = _vocabulary(text, known)
-    return Feature("code", {"code": vocabulary.encode(text)}, {"code": vocabulary})
+    codes, vocabulary = _coded(text, known)
+    return Feature("code", {"code": codes}, {"code": vocabulary})
 
 
 def encode_places(
@@ -374,25 +376,41 @@ def encode_texts(
     values: pl.Series, skipped: list[str], vietnamese: bool, known: Vocabulary | None = None
 ) -> Feature:
     """Free text, folded: names of mothers, streets, occupations."""
-    frame = values.cast(pl.String).alias("t").to_frame()
-    distinct = frame.unique().drop_nulls().filter(~pl.col("t").is_in(skipped))
-    folded = fold_expr(pl.col("t")) if vietnamese else pl.col("t").str.to_lowercase()
-    distinct = distinct.with_columns(
-        f=folded.str.replace_all(r"[^a-z0-9 ]+", " ")
-        .str.replace_all(" +", " ")
-        .str.strip_chars(" ")
-    ).filter(pl.col("f") != "")
-    text = frame.join(distinct, on="t", how="left", maintain_order="left")["f"]
-    vocabulary = _vocabulary(text, known)
-    return Feature("text", {"text": vocabulary.encode(text)}, {"text": vocabulary})
+    sent, which, counts = distinct_of(values.cast(pl.String))
+    text = pl.col("t")
+    folded = fold_expr(text) if vietnamese else text.str.to_lowercase()
+    folded = (
+        folded.str.replace_all(r"[^a-z0-9 ]+", " ").str.replace_all(" +", " ").str.strip_chars(" ")
+    )
+    said = pl.when((folded != "") & ~text.is_in(skipped)).then(folded)
+    words = sent.alias("t").to_frame().select(said).to_series()
+    codes, vocabulary = _coded_distinct(words, counts, known)
+    return Feature("text", {"text": codes[which]}, {"text": vocabulary})
 
 
-def _vocabulary(text: pl.Series, known: Vocabulary | None) -> Vocabulary:
-    if known is not None:
-        known.extend(text)
-        return known
-    counted = text.alias("t").to_frame().group_by("t").len()
-    return Vocabulary.of(counted["t"], counted["len"])
+def distinct_of(texts: pl.Series) -> tuple[pl.Series, Array, Array]:
+    """Distinct texts, which of them each row has (their number: none), and how many rows have each."""
+    coded = texts.to_arrow().dictionary_encode()
+    distinct = pl.Series(coded.dictionary, dtype=pl.String)
+    which = coded.indices.fill_null(len(distinct)).to_numpy()
+    return distinct, which, np.bincount(which, minlength=len(distinct) + 1)[:-1]
+
+
+def _coded(texts: pl.Series, known: Vocabulary | None) -> tuple[Array, Vocabulary]:
+    distinct, which, counts = distinct_of(texts)
+    codes, vocabulary = _coded_distinct(distinct, counts, known)
+    return codes[which], vocabulary
+
+
+def _coded_distinct(
+    distinct: pl.Series, counts: Array, known: Vocabulary | None
+) -> tuple[Array, Vocabulary]:
+    """Codes of distinct texts, and one more for none; the vocabulary they belong to."""
+    if known is None:
+        known = Vocabulary.of(distinct, pl.Series(counts))
+    else:
+        known.extend(distinct)
+    return np.append(known.encode(distinct), np.int32(0)), known
 
 
 def key_seed(text: str) -> int:

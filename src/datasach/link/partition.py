@@ -51,16 +51,27 @@ def partition(
     person = np.arange(rows, dtype=np.int64)
     keep = weight >= loose
     left, right, weight = left[keep], right[keep], weight[keep]
-    nodes = np.unique(np.r_[left, right]) if len(left) else np.zeros(0, np.int64)
+    met = np.zeros(rows, bool)
+    met[left] = met[right] = True
+    nodes = np.flatnonzero(met)
     if not len(nodes):
         return person
-    a, b = np.searchsorted(nodes, left), np.searchsorted(nodes, right)
+    place = np.cumsum(met, dtype=np.int32) - 1
+    a, b = place[left], place[right]
     label = _bounded_components(len(nodes), a, b, weight)
+    weight_of = np.full(len(nodes), NEVER, np.float32)
+    inside = label[a] == label[b]
+    weight_of[label[a[inside]]] = weight[inside]
     order = np.argsort(label, kind="stable")
     starts = np.flatnonzero(np.r_[True, np.diff(label[order]) != 0])
     sizes = np.diff(np.r_[starts, len(order)])
     for size in np.unique(sizes[sizes > 1]):
         members = nodes[order[starts[sizes == size][:, None] + np.arange(size)]]
+        if size == 2:
+            # Most persons: one pair, and its weight is known.
+            one = weight_of[label[order[starts[sizes == size]]]] >= certain
+            person[members[one, 1]] = members[one, 0]
+            continue
         step = max(1, 4_000_000 // (size * size))
         for at in range(0, len(members), step):
             some = members[at : at + step]

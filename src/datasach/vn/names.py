@@ -188,20 +188,27 @@ def parse_column(series: pl.Series) -> pl.DataFrame:
     values; Python sees only those with anything but letters and single blanks, or with a title.
     """
     sent = series.cast(pl.String).alias("sent").to_frame()
-    distinct = sent.unique().drop_nulls().with_columns(odd=pl.col("sent").str.contains(_UNCOMMON))
-    plain = distinct.filter(~pl.col("odd")).select("sent", name="sent", why=pl.lit(0, pl.UInt32))
-    mended = _mended(distinct.filter("odd"))
-    common = pl.concat([plain, mended.filter(~pl.col("odd")).drop("odd")])
+    distinct = sent.get_column("sent").unique().drop_nulls()
+    parsed = parse_distinct(distinct).insert_column(0, distinct)
+    return sent.join(parsed, on="sent", how="left", maintain_order="left").drop("sent")
+
+
+def parse_distinct(distinct: pl.Series) -> pl.DataFrame:
+    """As `parse_column`, for values that stand there once each and are not null."""
+    sent = pl.DataFrame({"sent": distinct}).with_row_index("at")
+    sent = sent.with_columns(odd=pl.col("sent").str.contains(_UNCOMMON))
+    plain = sent.filter(~pl.col("odd")).select("at", name="sent", why=pl.lit(0, pl.UInt32))
+    mended = _mended(sent.filter("odd"))
+    common = pl.concat([plain, mended.filter(~pl.col("odd")).select(plain.columns)])
     common = common.with_columns(lower=pl.col("name").str.to_lowercase())
     common = common.with_columns(titled=pl.col("lower").str.contains(_MAY_HAVE_TITLE))
-    parsed = pl.concat(
-        [
-            _parse_common(common.filter(~pl.col("titled"))),
-            _parse_each(mended.filter("odd").get_column("sent")),
-            _parse_each(common.filter("titled").get_column("sent")),
-        ]
+    each = pl.concat(
+        [mended.filter("odd").get_column("at"), common.filter("titled").get_column("at")]
     )
-    return sent.join(parsed, on="sent", how="left", maintain_order="left").drop("sent")
+    parsed = [_parse_common(common.filter(~pl.col("titled")))]
+    if len(each):
+        parsed.append(_parse_each(each, distinct.gather(each)))
+    return pl.concat(parsed).sort("at").drop("at")
 
 
 def _mended(odd: pl.DataFrame) -> pl.DataFrame:
@@ -214,31 +221,32 @@ def _mended(odd: pl.DataFrame) -> pl.DataFrame:
     bits = (pl.col("nfc") != pl.col("sent")).cast(pl.UInt32) + 2 * (
         pl.col("name") != pl.col("nfc")
     ).cast(pl.UInt32)
-    return name.select("sent", "name", why=bits, odd=pl.col("name").str.contains(_UNCOMMON))
+    return name.select("at", "name", why=bits, odd=pl.col("name").str.contains(_UNCOMMON))
 
 
 def _parse_common(common: pl.DataFrame) -> pl.DataFrame:
-    """sent, name, lower, why → sent and the five columns."""
+    """at, name, lower, why → at and the five columns."""
     lower = pl.col("lower")
     toned = common.with_columns(toned=old_style_tones_expr(lower))
+    toned = toned.with_columns(folded=fold_letters_expr(pl.col("toned")))
     moved = pl.col("toned") != lower
     every_reason = pl.Series(
         [[name for bit, name in enumerate(_REASONS) if why >> bit & 1] for why in range(8)],
         dtype=pl.List(pl.String),
     )
     named = toned.select(
-        "sent",
+        "at",
         full_name=pl.col("toned").str.to_titlecase(),
-        name_folded=fold_letters_expr(pl.col("toned")),
+        name_folded=pl.col("folded"),
         name_note=pl.lit(None, pl.String),
         is_placeholder_name=pl.col("toned").str.contains(_PLACEHOLDER),
         why=pl.col("why") + 4 * moved.cast(pl.UInt32),
-        unmarked=pl.col("toned") == fold_letters_expr(pl.col("toned")),
+        unmarked=pl.col("toned") == pl.col("folded"),
     )
     plainly = pl.col("unmarked") & pl.col("name_folded").str.contains(_PLACEHOLDER_PLAIN)
     reasons = every_reason.gather(named.get_column("why")).alias("reasons")
     return named.select(
-        "sent",
+        "at",
         "full_name",
         "name_folded",
         "name_note",
@@ -247,16 +255,16 @@ def _parse_common(common: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _parse_each(distinct: pl.Series) -> pl.DataFrame:
-    names = [parse(text) for text in distinct]
+def _parse_each(at: pl.Series, texts: pl.Series) -> pl.DataFrame:
+    names = [parse(text) for text in texts]
     return pl.DataFrame(
         {
-            "sent": list(distinct),
+            "at": at,
             "full_name": [name.full_name for name in names],
             "name_folded": [name.folded for name in names],
             "name_note": [name.note for name in names],
             "is_placeholder_name": [name.is_placeholder for name in names],
             "reasons": [list(name.reasons) for name in names],
         },
-        schema={"sent": pl.String, **_COLUMNS},
+        schema={"at": pl.UInt32, **_COLUMNS},
     )

@@ -37,8 +37,13 @@ class Invented:
 
 
 @pytest.fixture(scope="session")
-def project() -> Project:
+def whole_project() -> Project:
     return load_project(ROOT)
+
+
+@pytest.fixture(scope="session")
+def project(whole_project: Project) -> Project:
+    return whole_project
 
 
 def _once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], Any]) -> Any:
@@ -56,12 +61,14 @@ def _once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], Any
 
 
 @pytest.fixture(scope="session")
-def invented_inbox(project: Project, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+def invented_inbox(
+    whole_project: Project, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Path, Path]:
     """Three nights of six facilities, with every kind of mistake and damage the generator knows."""
 
     def make(folder: Path) -> None:
         generate(
-            folder / "inbox", folder / "truth", reference=project.root / "datasets/_reference",
+            folder / "inbox", folder / "truth", reference=whole_project.root / "datasets/_reference",
             seed=7, nights=list(NIGHTS), facilities=6, persons=3_000, visits_per_night=120, damaged=0.3,
         )  # fmt: skip
 
@@ -71,13 +78,15 @@ def invented_inbox(project: Project, tmp_path_factory: pytest.TempPathFactory) -
 
 @pytest.fixture(scope="session")
 def three_nights(
-    project: Project, invented_inbox: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory
+    whole_project: Project,
+    invented_inbox: tuple[Path, Path],
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> Invented:
     """The nights run one after another, as a scheduled machine would. Nobody changes it; see `copy_of`."""
     inbox, truth = invented_inbox
 
     def make(out: Path) -> tuple[Outcome, ...]:
-        return tuple(run_night(project, inbox, out, night) for night in NIGHTS)
+        return tuple(run_night(whole_project, inbox, out, night) for night in NIGHTS)
 
     out, outcomes = _once(tmp_path_factory, "in_order", make)
     return Invented(inbox, truth, out, outcomes)

@@ -50,6 +50,8 @@ from datasach.spec.matching import Matching
 
 ROW_BITS = np.uint64(30)
 """Rows an index can hold: a billion; 34 bits of a key's hash stand above them in one integer."""
+CODES = f"2, polars {pl.__version__}"
+"""What the stored codes mean: counted up when `encode` changes; hashes of texts are Polars' own and may change with it."""
 RUNS = 12
 """Nights after which the runs of a pass are merged into one."""
 
@@ -126,7 +128,7 @@ class Index:
         linked.person.astype(np.int32).tofile(folder / "person.bin")
         manifest = {
             "linkage": records.document.linkage, "version": records.document.version,
-            "rows": records.rows, "runs": 1, "prior_records": linked.prior_records, "polars": pl.__version__, "features": kinds, "whole": True,
+            "rows": records.rows, "runs": 1, "prior_records": linked.prior_records, "codes": CODES, "features": kinds, "whole": True,
         }  # fmt: skip
         _write_manifest(folder, manifest)
         return cls(folder, records.document, manifest)
@@ -146,10 +148,9 @@ class Index:
             raise UnlinkableRecords(
                 f"{folder.name} was made by another version of the linkage document"
             )
-        if manifest["polars"] != pl.__version__:
-            # Hashes of texts are Polars' own and may change with its version.
+        if manifest.get("codes") != CODES:
             raise UnlinkableRecords(
-                f"{folder.name} was made by another Polars; build it anew from all records"
+                f"{folder.name} was made by another version of datasach or Polars; build it anew from all records"
             )
         return cls(folder, document, manifest)
 

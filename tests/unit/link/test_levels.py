@@ -5,9 +5,11 @@ from __future__ import annotations
 import numpy as np
 import polars as pl
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from datasach.link.compare import comparisons, near_ids, rarities
-from datasach.link.encode import encode_ids
+from datasach.link.encode import encode_ids, encode_names
 from tests.unit.link.people import document, encode, frame_of
 
 USUAL = [
@@ -142,3 +144,19 @@ def test_near_ids_agree_with_comparing_digit_by_digit(seed: int) -> None:
         return len(wrong) == 1 or swapped
 
     assert near_ids(a, b).tolist() == [slow(x, y) for x, y in zip(*texts, strict=True)]
+
+
+@given(st.lists(st.none() | st.text("0123456789ABx +-_.９ ", max_size=24), max_size=30))
+def test_an_id_is_its_last_sixteen_digits_whatever_stands_between_them(
+    ids: list[str | None],
+) -> None:
+    said = ["".join(c for c in text or "" if c in "0123456789")[-16:] for text in ids]
+    found = encode_ids(pl.Series(ids, dtype=pl.String), []).arrays["id"]
+    assert found.tolist() == [int(digits or "0", 16) for digits in said]
+
+
+@given(st.lists(st.sampled_from(["Nguyễn", "Thị", "An", "Văn", "Bình"]), min_size=1, max_size=5))
+def test_the_words_of_a_name_are_the_same_in_any_order(words: list[str]) -> None:
+    turned = pl.Series([" ".join(words), " ".join(reversed(words)), " ".join([*words, "Khác"])])
+    one, other, longer = encode_names(turned, []).arrays["ordered"].tolist()
+    assert one == other != longer

@@ -308,7 +308,10 @@ def test_rules_are_counted_as_the_checks_counted_them(
     nation: dict[tuple[str, str], dict[str, int]] = defaultdict(
         lambda: dict.fromkeys(RULE_FIGURES, 0)
     )
+    broken_by: dict[str, set[str]] = defaultdict(set)
     for rule, table, facility, tested, failed in rows:
+        if failed and facility is not None:
+            broken_by[rule].add(facility)
         own = {"tested": tested, "failed": failed, "held": held[rule, table, facility]}
         by_table["facility", f"{facility}|{rule}"].append(own)
         whole = nation[rule, table]
@@ -320,9 +323,7 @@ def test_rules_are_counted_as_the_checks_counted_them(
     for rule in {rule for rule, _ in nation}:
         tables = [whole for (name, _), whole in nation.items() if name == rule]
         whole = {name: sum(t[name] for t in tables) for name in ("tested", "failed", "held")}
-        by_table["national", f"|{rule}"].append(
-            {**whole, "facilities": max(t["facilities"] for t in tables)}
-        )
+        by_table["national", f"|{rule}"].append({**whole, "facilities": len(broken_by[rule])})
     compared = 0
     for page in pages:
         if page.page not in ("national", "database", "facility"):

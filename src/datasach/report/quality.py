@@ -108,6 +108,8 @@ class Group:
 
     rule: Rule
     tables: list[RuleTonight] = field(default_factory=list)
+    facilities: int = 0
+    """Facilities that violate it, each counted once however many tables it does so in."""
 
     @property
     def tested(self) -> int:
@@ -120,11 +122,6 @@ class Group:
     @property
     def held(self) -> int:
         return sum(t.held for t in self.tables)
-
-    @property
-    def facilities(self) -> int:
-        """Of the table where most facilities violate it: a facility is not counted once per table."""
-        return max((t.facilities for t in self.tables), default=0)
 
     @property
     def not_run(self) -> list[RuleTonight]:
@@ -173,6 +170,7 @@ def assess(night: Night, verdicts: Verdicts, place_of: dict[str, str]) -> Qualit
         members[place].append(facility)
     scores.hidden = hidden_cells(scores.records, members, verdicts.sensitive, verdicts.small_cell)
     rules, failing = _rules(night, place_of)
+    broken_by = _broken_by(failing)
     return Quality(
         scores=scores,
         rules=rules,
@@ -180,15 +178,19 @@ def assess(night: Night, verdicts: Verdicts, place_of: dict[str, str]) -> Qualit
         filled=_filled(night, place_of),
         tables=tables,
         held=dict(night.warehouse.rows("SELECT table_id, count(*) FROM checks.held GROUP BY ALL")),
-        groups=_groups(rules),
-        broken_by=_broken_by(failing),
+        groups=_groups(rules, broken_by),
+        broken_by=broken_by,
     )
 
 
-def _groups(rules: dict[tuple[str, str], RuleTonight]) -> dict[str, Group]:
+def _groups(
+    rules: dict[tuple[str, str], RuleTonight], broken_by: dict[str, list[tuple[str, Failing]]]
+) -> dict[str, Group]:
     found: dict[str, Group] = {}
     for one in rules.values():
         found.setdefault(one.rule.id, Group(one.rule)).tables.append(one)
+    for name, group in found.items():
+        group.facilities = len({f for f, _ in broken_by.get(name, []) if f is not None})
     return found
 
 

@@ -9,7 +9,6 @@ from typing import Any
 import duckdb
 import polars as pl
 import pytest
-from conftest import a_rule, drawn
 
 from datasach.settings import Resources
 from datasach.spec.project import Project
@@ -21,6 +20,7 @@ from datasach.validate.kinds import check_of
 from datasach.validate.recorded import RECORDED, judge_fact
 from datasach.validate.sandbox import RuleProblem
 from datasach.validate.validate import evaluate
+from tests.spec.rules.conftest import a_rule, drawn
 
 FILES = """
     record | facility | sender | channel          | state    | code       | units_said | units_read

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from conftest import Judge
+from tests.spec.rules.conftest import Judge
 
 VISIT, DRUG, SERVICE, NOTE = "kcb_emr.visit", "kcb_emr.drug", "kcb_emr.service", "kcb_emr.note"
 DEATH = "births_deaths.death"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from conftest import Judge
+from tests.spec.rules.conftest import Judge
 
 VISIT = "kcb_emr.visit"
 

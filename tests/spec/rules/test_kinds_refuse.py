@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from conftest import a_rule
 
 from datasach.spec.project import Project
 from datasach.validate.kinds import check_of
 from datasach.validate.sandbox import RuleProblem
+from tests.spec.rules.conftest import a_rule
 
 VISIT = "kcb_emr.visit"
 

@@ -100,6 +100,10 @@ def build(folder: Path, facilities: int, nights: int, ledger_nights: int) -> Any
         f" CASE WHEN (n * 7 + i) % {FAILING_OF} = 0 THEN 1 + (n + i) % 9 ELSE 0 END AS failed FROM checks.codes CROSS JOIN checks.asked"
     )
     run(
+        "CREATE TABLE checks.metrics_by_habit AS SELECT table_id, rule, 'coordination_envelopes ' || (hash(facility) % 12) AS habit,"
+        " count(*) AS facilities, sum(tested)::BIGINT AS tested, sum(failed)::BIGINT AS failed FROM checks.metrics GROUP BY ALL"
+    )
+    run(
         "CREATE TABLE checks.rules AS SELECT table_id, rule, 'dung' AS pillar, 'flag' AS severity, 1::DOUBLE AS weight, 'ma_lk' AS fields,"
         " '' AS says, '' AS vi FROM checks.asked"
     )

@@ -405,3 +405,42 @@ def test_published_rows_are_the_accepted_ones(
     assert off == (0,)
     assert not any(outcome.withheld for outcome in three_nights.outcomes)
     assert Path(three_nights.out / "published/latest/manifest.json").is_file()
+
+
+def test_how_files_are_written_is_counted_by_rule(
+    pages: list[Figures],
+    oracle: duckdb.DuckDBPyConnection,
+    three_nights: Invented,
+    project: Project,
+) -> None:
+    """Facilities of one habit together: what the page of a rule prints is the sum of their counts."""
+    oracle.execute(
+        f"CREATE OR REPLACE TABLE habits AS FROM '{three_nights.out}/state/results/checks.habits.parquet'"
+    )
+    habit_of = {
+        (facility, channel): habit
+        for facility, channel, habit in oracle.execute(
+            "SELECT facility, channel, habit FROM habits"
+        ).fetchall()
+    }
+    assert not any("SIG_" in habit for habit in habit_of.values())
+    expected: dict[tuple[str, str], list[int]] = defaultdict(lambda: [0, 0])
+    for rule, table, facility, tested, failed in oracle.execute(
+        "SELECT rule, table_id, facility, tested, failed FROM metrics"
+    ).fetchall():
+        habit = habit_of.get((facility, project.tables[table].channel))
+        if habit is not None:
+            expected[rule, habit][0] += tested
+            expected[rule, habit][1] += failed
+    compared = 0
+    for page in pages:
+        if page.page != "rule":
+            continue
+        printed: dict[str, dict[str, int]] = defaultdict(dict)
+        for of, name, text, _ in page.found:
+            if of.startswith("habit:"):
+                printed[of.removeprefix("habit:").strip()][name] = int(text.replace(".", ""))
+        for habit, said in printed.items():
+            assert [said["tested"], said["failed"]] == expected[page.id, habit], (page.id, habit)
+            compared += 1
+    assert compared > 20

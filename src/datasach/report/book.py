@@ -31,6 +31,17 @@ class Sighting(NamedTuple):
     held: int
 
 
+class HabitCount(NamedTuple):
+    """A rule over all facilities whose files are written in one way, as one software writes them."""
+
+    source: str
+    notes: list[str]
+    """Codes of what reading had to tolerate."""
+    facilities: int
+    tested: int
+    failed: int
+
+
 @dataclass(slots=True)
 class Book:
     night: Night
@@ -56,6 +67,8 @@ class Book:
     catalogue: Catalogue
     found_in: dict[str, list[Sighting]]
     """Rule → the deliveries it was found in, newest and most first."""
+    habits: dict[str, list[HabitCount]]
+    """Rule → its counts by how files are written, highest failing share first."""
 
     @property
     def databases(self) -> list[Database]:
@@ -167,7 +180,22 @@ def open_book(
             night.project, words.kinds, {key: one.fields for key, one in found.rules.items()}
         ),
         found_in=_found_in(deliveries),
+        habits=_habits(night),
     )
+
+
+def _habits(night: Night) -> dict[str, list[HabitCount]]:
+    """Of rules that some habit breaks."""
+    found: dict[str, list[HabitCount]] = defaultdict(list)
+    for rule, habit, facilities, tested, failed in night.warehouse.rows(
+        "SELECT rule, habit, max(facilities), sum(tested)::BIGINT, sum(failed)::BIGINT FROM checks.metrics_by_habit"
+        " WHERE tested > 0 GROUP BY rule, habit QUALIFY sum(sum(failed)) OVER (PARTITION BY rule) > 0"
+        " ORDER BY rule, sum(failed) / sum(tested) DESC, habit"
+    ):
+        source, _, rest = habit.partition(" ")
+        notes = [note for word in rest.split() for note in word.split("+")]
+        found[rule].append(HabitCount(source, notes, facilities, tested, failed))
+    return dict(found)
 
 
 def _found_in(deliveries: list[Delivery]) -> dict[str, list[Sighting]]:

@@ -96,6 +96,7 @@ def rule(book: Book, name: str) -> Context:
             if one.sender not in shown
         ][:SENDERS_SHOWN],
         "places": [] if hidden else _places(book, group),
+        "habits": [] if hidden else book.habits.get(name, []),
         "nights": [] if hidden else [(n, one) for n, one in nights if one],
         "rates": [] if hidden else rates(book, name),
         "compared": [

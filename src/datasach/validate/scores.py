@@ -132,7 +132,7 @@ def _by_habit(warehouse: Warehouse, project: Project) -> None:
     """The counts of rules by how a facility's files are written, for mistakes come in clusters of software.
 
     Senders do not name their software. What their files show is a habit: the source, the vintage of the
-    standard, and what reading had to tolerate (a byte-order mark, UTF-16, wrapped base64 …). A facility's habit in a
+    standard, and what reading had to tolerate (a byte-order mark, UTF-16, wrapped base64 …), but not its signature. A facility's habit in a
     channel is that of most of its files; two systems may share one, and one system may have several.
 
     Writes  checks.habits            facility, channel, habit, files (of all its files in the channel: of_files)
@@ -145,7 +145,8 @@ def _by_habit(warehouse: Warehouse, project: Project) -> None:
         WITH written AS (
             SELECT coalesce(facility, sender) AS facility, channel,
                    concat_ws(' ', source, vintage, nullif(list_aggregate(list_sort(list_filter(
-                       string_split(coalesce(notes, ''), ';'), lambda n: n NOT IN ('', 'COUNT_MISMATCH', 'EXTRA_COLUMNS'))),
+                       string_split(coalesce(notes, ''), ';'),
+                       lambda n: n NOT IN ('', 'COUNT_MISMATCH', 'EXTRA_COLUMNS') AND NOT starts_with(n, 'SIG_'))),
                        'string_agg', '+'), '')) AS habit
             FROM standard.files WHERE source IS NOT NULL AND state <> 'REJECTED'
         ), counted AS (SELECT facility, channel, habit, count(*) AS files FROM written GROUP BY ALL)

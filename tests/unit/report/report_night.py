@@ -204,6 +204,10 @@ def fill_warehouse(warehouse: Warehouse) -> None:
         ("kcb_emr.visit", "VIS-901", "01001", 40, 0), ("kcb_emr.visit", "VIS-901", "79002", 2, 2),
         ("ehr_book.book", "BOK-901", "79002", 26, 25), ("ehr_book.book", "BOK-902", "01001", 30, 4),
     ])  # fmt: skip
+    put(warehouse, "checks.metrics_by_habit", "table_id rule habit facilities:i tested:i failed:i", [
+        ("kcb_emr.visit", "VIS-901", "coordination_envelopes 4750", 1, 40, 0),
+        ("kcb_emr.visit", "VIS-901", "coordination_envelopes 4750 BOM+UTF16", 1, 2, 2),
+    ])  # fmt: skip
     put(warehouse, "checks.scores", "database facility pillar numerator:f denominator:f", [
         ("kcb_emr", "01001", "dung", 118.8, 120.0), ("kcb_emr", "79002", "dung", 0.0, 6.0),
         ("kcb_emr", "01001", "du", 300.0, 400.0), ("kcb_emr", "79002", "du", 20.0, 20.0),

@@ -22,7 +22,7 @@ run: $(VENV)/run  ## Set up, invent three nights of twelve facilities, run them,
 	$(BIN)/datasach demo --out demo
 
 test: $(VENV)/dev  ## Run every test (the slow ones too)
-	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not long"
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not long"
 
 test-fast: $(VENV)/dev  ## Run the tests that need neither a server nor minutes
 	$(BIN)/python -m pytest -m "not slow and not long"

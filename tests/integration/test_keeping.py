@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import random
 import shutil
@@ -13,6 +14,7 @@ import pytest
 
 from datasach.errors import DatasachError, WarehouseBusy, WarehouseDamaged
 from datasach.keep.backup import backup, backups, check_backup, restore
+from datasach.keep.contents import Contents
 from datasach.keep.golden import golden_answers
 from datasach.keep.retain import classes_of_care, due, retain, take
 from datasach.keep.scrub import scrub
@@ -144,6 +146,58 @@ def test_no_backup_while_a_night_runs_nor_restore_over_something(
     (tmp_path / "full/a").touch()
     with pytest.raises(DatasachError, match="not empty"):
         restore(saved, tmp_path / "full")
+
+
+def test_a_sealed_backup_tells_nothing_and_comes_back_whole(
+    three_nights: Invented, tmp_path: Path
+) -> None:
+    secret, to = bytes(range(32)), tmp_path / "sealed"
+    first = backup(three_nights.out, to, secret)
+    again = backup(three_nights.out, to, secret)
+    assert (again.new_files, again.files) == (0, first.files), "nothing twice"
+    _, checked = restore(to, tmp_path / "back", secret=secret)
+    assert checked.damaged == [] == check_backup(to, secret).damaged
+    assert golden_answers(tmp_path / "back") == golden_answers(three_nights.out)
+    saved = b"".join(p.read_bytes() for p in to.rglob("*") if p.is_file())
+    plain = three_nights.out / "published/latest/kcb_emr/visit.parquet"
+    for word in (b"PAR1", b"SQLite format", b"kcb_emr", plain.read_bytes()[100:200]):
+        assert word not in saved
+    names = {p.name for p in (to / "objects").rglob("*")}
+    assert hashlib.sha256(plain.read_bytes()).hexdigest() not in names
+
+
+def test_a_sealed_backup_opens_with_its_key_only(three_nights: Invented, tmp_path: Path) -> None:
+    to = tmp_path / "sealed"
+    backup(three_nights.out, to, b"a" * 32)
+    for secret in (None, b"b" * 32):
+        with pytest.raises(DatasachError, match=r"sealed"):
+            restore(to, tmp_path / "back", secret=secret)
+        with pytest.raises(DatasachError, match=r"sealed"):
+            backup(three_nights.out, to, secret)
+
+
+@pytest.mark.parametrize("change", ["flip", "cut", "swap", "again"])
+def test_a_sealed_content_that_was_touched_does_not_open(tmp_path: Path, change: str) -> None:
+    """One bit; the last block gone; two blocks exchanged; one block twice."""
+    to, plain = tmp_path / "b", tmp_path / "plain"
+    to.mkdir()
+    contents = Contents(to, b"k" * 32)
+    plain.write_bytes(random.Random(1).randbytes(3 << 20))
+    sha256, _ = contents.put(plain)
+    assert contents.fetch(sha256, tmp_path / "back") is None
+    assert (tmp_path / "back").read_bytes() == plain.read_bytes()
+    home = contents.home(sha256)
+    sealed, size = home.read_bytes(), 4 + (1 << 20) + 16
+    salt, blocks = sealed[:32], [sealed[32 + i * size : 32 + (i + 1) * size] for i in range(4)]
+    touched = {
+        "flip": salt + blocks[0] + blocks[1][:99] + bytes([blocks[1][99] ^ 1]) + blocks[1][100:] + b"".join(blocks[2:]),
+        "cut": salt + b"".join(blocks[:3]),
+        "swap": salt + blocks[1] + blocks[0] + blocks[2] + blocks[3],
+        "again": salt + blocks[0] + b"".join(blocks),
+    }[change]  # fmt: skip
+    home.chmod(0o600)
+    home.write_bytes(touched)
+    assert contents.fetch(sha256, tmp_path / "back") == "its content is altered"
 
 
 def test_what_was_forgotten_after_a_backup_stays_forgotten(

@@ -11,6 +11,20 @@ from datasach.cli.common import load, project_option, warehouse_type
 
 out_option = click.option("--out", required=True, type=warehouse_type, help="Warehouse folder.")
 folder_type = click.Path(file_okay=False, path_type=Path)
+backup_vault = click.option(
+    "--vault", type=folder_type, default=settings.vault,
+    help="Where backup.key of a sealed backup is; default: DATASACH_VAULT.",
+)  # fmt: skip
+
+
+def _secret(backup: Path, vault: Path | None, seal: bool = False) -> bytes | None:
+    """What opens a sealed backup; None for a plain one."""
+    from datasach.keep.contents import SEALED
+    from datasach.protect.vault import Vault
+
+    if not (seal or (backup / SEALED).exists()):
+        return None
+    return Vault(vault, outside=backup).key("backup").secret
 
 
 @click.command()
@@ -31,28 +45,32 @@ def scrub(out: Path) -> None:
 @click.option(
     "--verify", is_flag=True, help="Save nothing; read the backup itself against its names."
 )
-def backup(out: Path | None, to: Path, verify: bool) -> None:
+@click.option("--seal", is_flag=True, help="Encrypt it with backup.key of the vault.")
+@backup_vault
+def backup(out: Path | None, to: Path, verify: bool, seal: bool, vault: Path | None) -> None:
     """Save the warehouse by content; what is there already is not copied again. The vault is not in it."""
     from datasach.keep.tell import checked_text, save
 
+    secret = _secret(to, vault, seal)
     if verify:
-        text, whole = checked_text(to)
+        text, whole = checked_text(to, secret)
         click.echo(text)
         raise SystemExit(0 if whole else 30)
     if out is None:
         raise click.UsageError("--out is missing")
-    click.echo(save(out, to))
+    click.echo(save(out, to, secret))
 
 
 @click.command()
 @click.option("--from", "source", required=True, type=warehouse_type, help="Backup folder.")
 @click.option("--to", required=True, type=folder_type, help="An empty or new folder.")
 @click.option("--name", help="Which backup; default: the newest.")
-def restore(source: Path, to: Path, name: str | None) -> None:
+@backup_vault
+def restore(source: Path, to: Path, name: str | None, vault: Path | None) -> None:
     """Put a backup into an empty folder, check every content, ask twenty questions and compare."""
     from datasach.keep.tell import bring_back
 
-    click.echo(bring_back(source, to, name))
+    click.echo(bring_back(source, to, name, _secret(source, vault)))
 
 
 @click.command()

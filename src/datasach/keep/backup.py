@@ -1,9 +1,9 @@
 """Backup by content and restore into an empty folder, both checked.
 
-    <backup>/objects/ab/abcdef…       every content once, named by its SHA-256, read-only
+    <backup>/objects/ab/abcdef…       every content once, read-only (contents.py)
     <backup>/manifests/<time>.json    path → content, mode, time; the golden answers; its own seal
 
-A second backup copies only what is new. The vault is not in it: keys and data are kept apart. Nothing
+With a `secret` (backup.key of the vault) contents and manifests are encrypted. A second backup copies only what is new. The vault is not in it: keys and data are kept apart. Nothing
 is deleted from a backup here; `datasach retain` lists what its tombstones ask to be forgotten.
 """
 
@@ -21,8 +21,8 @@ from typing import Any
 
 from datasach import __version__, settings
 from datasach.errors import DatasachError, WarehouseDamaged
+from datasach.keep.contents import Contents
 from datasach.keep.golden import golden_answers
-from datasach.store.landing import CHUNK, sha256_of
 from datasach.store.layout import Layout, fsync_file, fsync_folder, only_run
 
 LEFT_OUT = ("state/scratch", "state/run.lock", "state/prefect", "zones")
@@ -50,10 +50,10 @@ class Checked:
     """Path (or object) and what is wrong with it."""
 
 
-def backup(out: Path, to: Path) -> Saved:
+def backup(out: Path, to: Path, secret: bytes | None = None) -> Saved:
     """Save the warehouse as it stands; no run may go on meanwhile.
 
-    Raises WarehouseBusy if one does; DatasachError if `to` lies inside the warehouse.
+    Raises WarehouseBusy if one does; DatasachError if `to` lies inside the warehouse, or see `Contents`.
     """
     layout = Layout(out.resolve())
     target = to.resolve()
@@ -62,8 +62,9 @@ def backup(out: Path, to: Path) -> Saved:
     target.mkdir(parents=True, exist_ok=True, mode=0o700)
     (target / "objects").mkdir(exist_ok=True)
     (target / "manifests").mkdir(exist_ok=True)
+    contents = Contents(target, secret)
     with only_run(layout):
-        known = _known(target)
+        known = _known(contents)
         saved = Saved(_free_name(target))
         entries: dict[str, Any] = {}
         for path in _files(layout.root):
@@ -74,12 +75,12 @@ def backup(out: Path, to: Path) -> Saved:
             if path.is_dir():
                 entries[name] = {"folder": path.stat().st_mode & 0o777}
                 continue
-            entries[name] = _keep(path, target, known.get(name), saved)
+            entries[name] = _keep(path, contents, known.get(name), saved)
         manifest = {
             "saved_at": settings.now().isoformat(timespec="seconds"), "engine": __version__,
             "files": entries, "golden": golden_answers(layout.root),
         }  # fmt: skip
-        _write_manifest(target, saved.name, manifest)
+        _write_manifest(contents, saved.name, manifest)
     return saved
 
 
@@ -98,23 +99,25 @@ def _below(path: Path, left_out: set[Path]) -> Iterator[Path]:
             yield from _below(inner, left_out)
 
 
-def _keep(path: Path, target: Path, known: dict[str, Any] | None, saved: Saved) -> dict[str, Any]:
+def _keep(
+    path: Path, contents: Contents, known: dict[str, Any] | None, saved: Saved
+) -> dict[str, Any]:
     stat = path.stat()
     saved.files += 1
     if path.suffix == ".sqlite":
-        return _keep_database(path, target, stat.st_mode & 0o777, saved)
+        return _keep_database(path, contents, stat.st_mode & 0o777, saved)
     facts = {"size": stat.st_size, "mtime_ns": stat.st_mtime_ns, "mode": stat.st_mode & 0o777}
     saved.bytes += stat.st_size
     # Unchanged size and time: its content is already there; `backup --verify` reads it all.
     same = known is not None and all(known.get(key) == facts[key] for key in ("size", "mtime_ns"))
-    if known and same and _object(target, known["sha256"]).exists():
+    if known and same and contents.home(known["sha256"]).exists():
         return {**facts, "sha256": known["sha256"]}
-    return {**facts, "sha256": _copy_in(path, target, saved)}
+    return {**facts, "sha256": _put(path, contents, saved)}
 
 
-def _keep_database(path: Path, target: Path, mode: int, saved: Saved) -> dict[str, Any]:
-    """SQLite is copied by SQLite: its write-ahead log belongs to it."""
-    side = target / f".{os.getpid()}.sqlite"
+def _keep_database(path: Path, contents: Contents, mode: int, saved: Saved) -> dict[str, Any]:
+    """SQLite is copied by SQLite: its write-ahead log belongs to it. Beside itself, for the backup may be sealed."""
+    side = path.with_name(f".{path.name}.part")
     side.unlink(missing_ok=True)
     source = sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)
     copy = sqlite3.connect(side)
@@ -126,46 +129,27 @@ def _keep_database(path: Path, target: Path, mode: int, saved: Saved) -> dict[st
         source.close()
     size = side.stat().st_size
     saved.bytes += size
-    sha256 = _copy_in(side, target, saved)
+    sha256 = _put(side, contents, saved)
     side.unlink()
     return {"size": size, "mtime_ns": path.stat().st_mtime_ns, "mode": mode, "sha256": sha256}
 
 
-def _copy_in(path: Path, target: Path, saved: Saved) -> str:
-    side = target / f".{os.getpid()}.part"
-    digest = hashlib.sha256()
-    with path.open("rb") as source, side.open("wb") as copy:
-        while chunk := source.read(CHUNK):
-            digest.update(chunk)
-            copy.write(chunk)
-        copy.flush()
-        os.fsync(copy.fileno())
-    sha256 = digest.hexdigest()
-    home = _object(target, sha256)
-    if home.exists():
-        side.unlink()
-        return sha256
-    saved.new_files += 1
-    saved.new_bytes += side.stat().st_size
-    home.parent.mkdir(exist_ok=True)
-    side.chmod(0o400)
-    side.replace(home)
-    fsync_folder(home.parent)
+def _put(path: Path, contents: Contents, saved: Saved) -> str:
+    sha256, new = contents.put(path)
+    saved.new_files += new > 0
+    saved.new_bytes += new
     return sha256
 
 
-def _object(target: Path, sha256: str) -> Path:
-    return target / "objects" / sha256[:2] / sha256
-
-
-def _write_manifest(target: Path, name: str, manifest: Manifest) -> None:
+def _write_manifest(contents: Contents, name: str, manifest: Manifest) -> None:
     manifest["seal"] = _seal(manifest)
-    side = target / "manifests" / f".{name}.part"
-    side.write_text(json.dumps(manifest, ensure_ascii=False, sort_keys=True), "utf-8")
+    folder = contents.target / "manifests"
+    side = folder / f".{name}.part"
+    side.write_bytes(contents.seal_text(json.dumps(manifest, ensure_ascii=False, sort_keys=True)))
     fsync_file(side)
     side.chmod(0o400)
-    side.replace(target / "manifests" / f"{name}.json")
-    fsync_folder(target / "manifests")
+    side.replace(folder / f"{name}.json")
+    fsync_folder(folder)
 
 
 def _seal(manifest: Manifest) -> str:
@@ -188,53 +172,57 @@ def backups(target: Path) -> list[str]:
     return sorted(p.stem for p in (target / "manifests").glob("*.json"))
 
 
-def read_backup(target: Path, name: str | None = None) -> tuple[str, Manifest]:
+def read_backup(contents: Contents, name: str | None = None) -> tuple[str, Manifest]:
     """A manifest (the newest, if no name is given). Raises WarehouseDamaged if it is not as it was sealed."""
+    target = contents.target
     names = backups(target)
     if not names or (name is not None and name not in names):
         raise WarehouseDamaged(f"{target} holds no backup {name or 'at all'}")
     chosen = name or names[-1]
     path = target / "manifests" / f"{chosen}.json"
     try:
-        manifest: Manifest = json.loads(path.read_text("utf-8"))
+        manifest: Manifest = json.loads(contents.open_text(path))
         sealed = manifest["seal"] == _seal(manifest)
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, WarehouseDamaged):
         sealed = False
     if not sealed:
         raise WarehouseDamaged(f"{path} is not as it was written")
     return chosen, manifest
 
 
-def _known(target: Path) -> dict[str, Any]:
-    if not backups(target):
+def _known(contents: Contents) -> dict[str, Any]:
+    if not backups(contents.target):
         return {}
-    return dict(read_backup(target)[1]["files"])
+    return dict(read_backup(contents)[1]["files"])
 
 
-def check_backup(target: Path) -> Checked:
+def check_backup(target: Path, secret: bytes | None = None) -> Checked:
     """Read every content of a backup against its name, and see that no manifest misses one."""
+    contents = Contents(target.resolve(), secret)
     found = Checked()
-    whole: dict[str, bool] = {}
-    for path in sorted((target / "objects").rglob("*")):
-        if path.is_file():
-            found.files += 1
-            whole[path.name] = sha256_of(path) == path.name
-            if not whole[path.name]:
-                found.damaged.append(f"objects/{path.name[:12]}…: altered")
+    wrong: dict[str, str | None] = {}
     for name in backups(target):
         found.manifests += 1
         try:
-            files = read_backup(target, name)[1]["files"]
+            files = read_backup(contents, name)[1]["files"]
         except WarehouseDamaged:
             found.damaged.append(f"manifests/{name}.json: altered")
             continue
         for file, facts in files.items():
-            if "sha256" in facts and facts["sha256"] not in whole:
-                found.damaged.append(f"{name}: {file}: its content is missing")
+            if "sha256" not in facts:
+                continue
+            sha256 = facts["sha256"]
+            if sha256 not in wrong:
+                found.files += 1
+                wrong[sha256] = contents.fetch(sha256)
+                if wrong[sha256]:
+                    found.damaged.append(f"{name}: {file}: {wrong[sha256]}")
     return found
 
 
-def restore(source: Path, to: Path, name: str | None = None) -> tuple[str, Checked]:
+def restore(
+    source: Path, to: Path, name: str | None = None, secret: bytes | None = None
+) -> tuple[str, Checked]:
     """Put a backup into an empty folder, checking every content on its way, then ask the golden questions.
 
     Tombstones of every later backup come along: what was forgotten since stays forgotten. Raises
@@ -243,7 +231,8 @@ def restore(source: Path, to: Path, name: str | None = None) -> tuple[str, Check
     target = to.resolve()
     if target.exists() and any(target.iterdir()):
         raise DatasachError(f"{target} is not empty: restore goes into a new folder")
-    chosen, manifest = read_backup(source.resolve(), name)
+    contents = Contents(source.resolve(), secret)
+    chosen, manifest = read_backup(contents, name)
     checked = Checked(manifests=1)
     side = target.with_name(f".{target.name}.part")
     shutil.rmtree(side, ignore_errors=True)
@@ -260,12 +249,12 @@ def restore(source: Path, to: Path, name: str | None = None) -> tuple[str, Check
             path.symlink_to(facts["link"])
             continue
         checked.files += 1
-        if (wrong := _bring_back(source.resolve(), path, facts)) is not None:
+        if (wrong := _bring_back(contents, path, facts)) is not None:
             checked.damaged.append(f"{file}: {wrong}")
     for file, facts in manifest["files"].items():
         if "folder" in facts:
             (side / file).chmod(facts["folder"])
-    _bring_tombstones(source.resolve(), side)
+    _bring_tombstones(contents, side)
     if not checked.damaged:
         answers = golden_answers(side)
         differ = [q for q, answer in manifest["golden"].items() if answers.get(q) != answer]
@@ -282,34 +271,25 @@ def restore(source: Path, to: Path, name: str | None = None) -> tuple[str, Check
     return chosen, checked
 
 
-def _bring_back(source: Path, path: Path, facts: dict[str, Any]) -> str | None:
+def _bring_back(contents: Contents, path: Path, facts: dict[str, Any]) -> str | None:
     """Copy one content to its place; what is wrong with it, or None."""
-    content = _object(source, facts["sha256"])
-    if not content.is_file():
-        return "its content is missing"
-    digest = hashlib.sha256()
-    with content.open("rb") as saved, path.open("wb") as copy:
-        while chunk := saved.read(CHUNK):
-            digest.update(chunk)
-            copy.write(chunk)
-        copy.flush()
-        os.fsync(copy.fileno())
-    path.chmod(facts["mode"])
-    os.utime(path, ns=(facts["mtime_ns"], facts["mtime_ns"]))
-    return None if digest.hexdigest() == facts["sha256"] else "its content is altered"
+    wrong = contents.fetch(facts["sha256"], path)
+    if wrong is None:
+        path.chmod(facts["mode"])
+        os.utime(path, ns=(facts["mtime_ns"], facts["mtime_ns"]))
+    return wrong
 
 
-def _bring_tombstones(source: Path, side: Path) -> None:
+def _bring_tombstones(contents: Contents, side: Path) -> None:
     """The lines of every backup's tombstones, each once, in the order they were written."""
     lines: dict[str, None] = {}
-    for name in backups(source):
+    for name in backups(contents.target):
         try:
-            facts = read_backup(source, name)[1]["files"].get(TOMBSTONES)
+            facts = read_backup(contents, name)[1]["files"].get(TOMBSTONES)
         except WarehouseDamaged:
             continue
-        content = _object(source, facts["sha256"]) if facts else None
-        if content is not None and content.is_file():
-            lines |= dict.fromkeys(content.read_text("utf-8").splitlines())
+        if facts:
+            lines |= dict.fromkeys(contents.text(facts["sha256"]).splitlines())
     if lines:
         path = side / TOMBSTONES
         path.parent.mkdir(exist_ok=True, mode=0o700)

@@ -15,6 +15,7 @@ from typing import Any
 from prefect import flow, task
 from prefect.artifacts import create_markdown_artifact
 from prefect.cache_policies import NO_CACHE
+from prefect.utilities.annotations import quote
 
 from datasach.log import Masking, masked_errors
 from datasach.pipeline.plan import plan
@@ -28,8 +29,12 @@ READ_RETRIES = 2
 second try would only hide a bug."""
 
 
+# Prefect looks for futures through everything a task is given, a whole project's declarations too, for every
+# task anew: that cost more than half a night. What is quoted it leaves alone and hands over
+# bare.
 @task(cache_policy=NO_CACHE, persist_result=False)
-def shard_task(step: Step, night: Night, shard: Any) -> Any:
+def shard_task(given: tuple[Step, Night, Any]) -> Any:
+    step, night, shard = given
     assert step.work is not None
     # Prefect keeps the text of every exception in its database.
     with masked_errors():
@@ -37,7 +42,8 @@ def shard_task(step: Step, night: Night, shard: Any) -> Any:
 
 
 @task(cache_policy=NO_CACHE, persist_result=False)
-def step_task(step: Step, night: Night, results: list[Any]) -> None:
+def step_task(given: tuple[Step, Night, list[Any]]) -> None:
+    step, night, results = given
     with masked_errors():
         step.run(night, results, lambda _: None)
 
@@ -55,13 +61,13 @@ def execute(night: Night, step: Step) -> None:
     results: list[Any] = []
     if step.shards is not None:
         work = shard_task.with_options(name=f"{step.name} shard")
-        futures = [work.submit(step, night, shard) for shard in step.shards(night)]
+        futures = [work.submit(quote((step, night, shard))) for shard in step.shards(night)]
         for future in futures:
             results.append(future.result())
             if step.enter is not None:
                 step.enter(night, results[-1])
     retries = READ_RETRIES if step.name in ("arrive", "extract") else 0
-    step_task.with_options(name=step.name, retries=retries)(step, night, results)
+    step_task.with_options(name=step.name, retries=retries)(quote((step, night, results)))
 
 
 @flow(name="datasach nightly", persist_result=False)

@@ -31,7 +31,7 @@ def invent(inbox: Path, truth: Path, visits: int) -> None:
     facilities = max(4, visits // VISITS_OF_A_FACILITY)
     generate(
         inbox, truth, reference=ROOT / "datasets/_reference", seed=7, nights=[NIGHT],
-        facilities=facilities, persons=PERSONS_A_VISIT * visits, visits_per_night=visits // facilities,
+        facilities=facilities, persons=PERSONS_A_VISIT * visits, visits_per_night=visits,
     )  # fmt: skip
 
 

@@ -176,6 +176,22 @@ def test_a_sealed_backup_opens_with_its_key_only(three_nights: Invented, tmp_pat
             backup(three_nights.out, to, secret)
 
 
+@pytest.mark.parametrize("secret", [None, b"k" * 32], ids=["plain", "sealed"])
+def test_a_damaged_content_that_no_manifest_names_is_found_too(
+    tmp_path: Path, secret: bytes | None
+) -> None:
+    """A backup that died before its manifest leaves such; the next one would take it for what its name says."""
+    to, file = tmp_path / "b", tmp_path / "file"
+    to.mkdir()
+    file.write_bytes(b"x" * 1000)
+    contents = Contents(to, secret)
+    home = contents.home(contents.put(file)[0])
+    assert check_backup(to, secret).damaged == []
+    home.chmod(0o600)
+    home.write_bytes(home.read_bytes()[:-1] + b"?")
+    assert [line.startswith("objects/") for line in check_backup(to, secret).damaged] == [True]
+
+
 @pytest.mark.parametrize("change", ["flip", "cut", "swap", "again"])
 def test_a_sealed_content_that_was_touched_does_not_open(tmp_path: Path, change: str) -> None:
     """One bit; the last block gone; two blocks exchanged; one block twice."""

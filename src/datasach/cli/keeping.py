@@ -17,13 +17,17 @@ backup_vault = click.option(
 )  # fmt: skip
 
 
-def _secret(backup: Path, vault: Path | None, seal: bool = False) -> bytes | None:
-    """What opens a sealed backup; None for a plain one."""
+def _secret(
+    backup: Path, vault: Path | None, warehouse: Path | None = None, seal: bool = False
+) -> bytes | None:
+    """What opens a sealed backup; None for a plain one. A vault inside the backup or the warehouse is refused."""
     from datasach.keep.contents import SEALED
     from datasach.protect.vault import Vault
 
     if not (seal or (backup / SEALED).exists()):
         return None
+    if warehouse is not None:
+        Vault(vault, outside=warehouse)
     return Vault(vault, outside=backup).key("backup").secret
 
 
@@ -51,7 +55,7 @@ def backup(out: Path | None, to: Path, verify: bool, seal: bool, vault: Path | N
     """Save the warehouse by content; what is there already is not copied again. The vault is not in it."""
     from datasach.keep.tell import checked_text, save
 
-    secret = _secret(to, vault, seal)
+    secret = _secret(to, vault, out, seal)
     if verify:
         text, whole = checked_text(to, secret)
         click.echo(text)

@@ -3,8 +3,9 @@
     <backup>/objects/ab/abcdef…       every content once, read-only (contents.py)
     <backup>/manifests/<time>.json    path → content, mode, time; the golden answers; its own seal
 
-With a `secret` (backup.key of the vault) contents and manifests are encrypted. A second backup copies only what is new. The vault is not in it: keys and data are kept apart. Nothing
-is deleted from a backup here; `datasach retain` lists what its tombstones ask to be forgotten.
+With a `secret` (backup.key of the vault) contents and manifests are encrypted. A second backup copies only what is
+new. The vault is not in it: keys and data are kept apart. Nothing is deleted from a backup here; `datasach retain`
+lists what its tombstones ask to be forgotten.
 """
 
 from __future__ import annotations
@@ -64,6 +65,7 @@ def backup(out: Path, to: Path, secret: bytes | None = None) -> Saved:
     (target / "manifests").mkdir(exist_ok=True)
     contents = Contents(target, secret)
     with only_run(layout):
+        scratch = layout.scratch("backup")
         known = _known(contents)
         saved = Saved(_free_name(target))
         entries: dict[str, Any] = {}
@@ -75,12 +77,13 @@ def backup(out: Path, to: Path, secret: bytes | None = None) -> Saved:
             if path.is_dir():
                 entries[name] = {"folder": path.stat().st_mode & 0o777}
                 continue
-            entries[name] = _keep(path, contents, known.get(name), saved)
+            entries[name] = _keep(path, contents, known.get(name), saved, scratch)
         manifest = {
             "saved_at": settings.now().isoformat(timespec="seconds"), "engine": __version__,
             "files": entries, "golden": golden_answers(layout.root),
         }  # fmt: skip
         _write_manifest(contents, saved.name, manifest)
+        shutil.rmtree(scratch)
     return saved
 
 
@@ -100,12 +103,12 @@ def _below(path: Path, left_out: set[Path]) -> Iterator[Path]:
 
 
 def _keep(
-    path: Path, contents: Contents, known: dict[str, Any] | None, saved: Saved
+    path: Path, contents: Contents, known: dict[str, Any] | None, saved: Saved, scratch: Path
 ) -> dict[str, Any]:
     stat = path.stat()
     saved.files += 1
     if path.suffix == ".sqlite":
-        return _keep_database(path, contents, stat.st_mode & 0o777, saved)
+        return _keep_database(path, contents, stat.st_mode & 0o777, saved, scratch)
     facts = {"size": stat.st_size, "mtime_ns": stat.st_mtime_ns, "mode": stat.st_mode & 0o777}
     saved.bytes += stat.st_size
     # Unchanged size and time: its content is already there; `backup --verify` reads it all.
@@ -115,9 +118,11 @@ def _keep(
     return {**facts, "sha256": _put(path, contents, saved)}
 
 
-def _keep_database(path: Path, contents: Contents, mode: int, saved: Saved) -> dict[str, Any]:
-    """SQLite is copied by SQLite: its write-ahead log belongs to it. Beside itself, for the backup may be sealed."""
-    side = path.with_name(f".{path.name}.part")
+def _keep_database(
+    path: Path, contents: Contents, mode: int, saved: Saved, scratch: Path
+) -> dict[str, Any]:
+    """SQLite is copied by SQLite: its write-ahead log belongs to it. Never plain into a backup, which may be sealed."""
+    side = scratch / path.name
     side.unlink(missing_ok=True)
     source = sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)
     copy = sqlite3.connect(side)
@@ -200,7 +205,11 @@ def check_backup(target: Path, secret: bytes | None = None) -> Checked:
     """Read every content of a backup against its name, and see that no manifest misses one."""
     contents = Contents(target.resolve(), secret)
     found = Checked()
-    wrong: dict[str, str | None] = {}
+    there = {path for path in (contents.target / "objects").rglob("*") if path.is_file()}
+    for path in sorted(there):
+        found.files += 1
+        if not contents.is_whole(path):
+            found.damaged.append(f"objects/{path.name[:12]}…: altered")
     for name in backups(target):
         found.manifests += 1
         try:
@@ -209,14 +218,8 @@ def check_backup(target: Path, secret: bytes | None = None) -> Checked:
             found.damaged.append(f"manifests/{name}.json: altered")
             continue
         for file, facts in files.items():
-            if "sha256" not in facts:
-                continue
-            sha256 = facts["sha256"]
-            if sha256 not in wrong:
-                found.files += 1
-                wrong[sha256] = contents.fetch(sha256)
-                if wrong[sha256]:
-                    found.damaged.append(f"{name}: {file}: {wrong[sha256]}")
+            if "sha256" in facts and contents.home(facts["sha256"]) not in there:
+                found.damaged.append(f"{name}: {file}: its content is missing")
     return found
 
 

@@ -96,23 +96,35 @@ class Contents:
         fsync_folder(home.parent)
         return digest.hexdigest(), size
 
-    def fetch(self, sha256: str, path: Path | None = None) -> str | None:
-        """Write a content to `path` (if given) and say what is wrong with it, or None."""
+    def fetch(self, sha256: str, path: Path) -> str | None:
+        """Write a content to `path` and say what is wrong with it, or None."""
         home = self.home(sha256)
         if not home.is_file():
             return "its content is missing"
+        try:
+            found = self._digest(home, path)
+        except WarehouseDamaged:
+            return "its content is altered"
+        return None if found == sha256 else "its content is altered"
+
+    def is_whole(self, home: Path) -> bool:
+        """Whether what stands there is what its name says; a backup that died may have left what no manifest names."""
+        try:
+            return self.home(self._digest(home)) == home
+        except WarehouseDamaged:
+            return False
+
+    def _digest(self, home: Path, path: Path | None = None) -> str:
+        """SHA-256 of a content, which is written to `path` on the way. Raises WarehouseDamaged if it does not open."""
         digest = hashlib.sha256()
         with home.open("rb") as saved, (path or Path(os.devnull)).open("wb") as copy:
-            try:
-                for chunk in self._opened(saved):
-                    digest.update(chunk)
-                    copy.write(chunk)
-            except WarehouseDamaged:
-                return "its content is altered"
+            for chunk in self._opened(saved):
+                digest.update(chunk)
+                copy.write(chunk)
             if path is not None:
                 copy.flush()
                 os.fsync(copy.fileno())
-        return None if digest.hexdigest() == sha256 else "its content is altered"
+        return digest.hexdigest()
 
     def text(self, sha256: str) -> str:
         """A content as text; "" if it is missing or altered."""

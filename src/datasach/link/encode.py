@@ -8,7 +8,6 @@ bits agreeing on its value is worth (-log2 of the value's share), in eighths of 
 
 from __future__ import annotations
 
-import zlib
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -411,11 +410,6 @@ def _coded_distinct(
     else:
         known.extend(distinct)
     return np.append(known.encode(distinct), np.int32(0)), known
-
-
-def key_seed(text: str) -> int:
-    """A small stable number from a word: seeds that depend on the document, not on the clock."""
-    return zlib.crc32(text.encode())
 
 
 def _day_month(arrays: dict[str, Array]) -> Array:

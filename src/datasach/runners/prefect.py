@@ -30,8 +30,7 @@ second try would only hide a bug."""
 
 
 # Prefect looks for futures through everything a task is given, a whole project's declarations too, for every
-# task anew: that cost more than half a night. What is quoted it leaves alone and hands over
-# bare.
+# task anew: that cost more than half a night. What is quoted it leaves alone; the task gets it bare.
 @task(cache_policy=NO_CACHE, persist_result=False)
 def shard_task(given: tuple[Step, Night, Any]) -> Any:
     step, night, shard = given

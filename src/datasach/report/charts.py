@@ -229,6 +229,10 @@ def lines(
     return svg(width, height, title, "".join(body), "lines")
 
 
+LETTER = 5.6
+"""Width of a letter of a chart's text, on average."""
+
+
 def histogram(
     bins: Sequence[tuple[float, float]],
     thresholds: Sequence[tuple[float, str]],
@@ -253,13 +257,15 @@ def histogram(
             f'<rect class="col" x="{(edge - low) * scale:.1f}" y="{base - tall:.1f}"'
             f' width="{max(1.0, size * scale - 1):.1f}" height="{tall:.1f}"/>'
         )
-    for at, label in thresholds:
-        if low <= at <= high:
-            x = (at - low) * scale
-            body.append(
-                f'<line class="threshold" x1="{x:.1f}" x2="{x:.1f}" y1="14" y2="{base:g}"/>'
-                f'<text x="{x:.1f}" y="10">{escape(label)}</text>'
-            )
+    shown = [(at, label) for at, label in sorted(thresholds) if low <= at <= high]
+    for at, label in shown:
+        x = (at - low) * scale
+        # Thresholds stand near each other: the highest is named to its right, those below it to their left.
+        aside = (len(label) * LETTER / 2 + 4) * (1 if at == shown[-1][0] else -1)
+        body.append(
+            f'<line class="threshold" x1="{x:.1f}" x2="{x:.1f}" y1="14" y2="{base:g}"/>'
+            f'<text x="{x + aside:.1f}" y="10">{escape(label)}</text>'
+        )
     for edge in (edges[0], edges[len(edges) // 2], edges[-1]):
         body.append(
             f'<text class="tick" x="{(edge - low + size / 2) * scale:.1f}" y="{height - 4:g}">{edge:g}</text>'

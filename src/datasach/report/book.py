@@ -29,6 +29,8 @@ class Sighting(NamedTuple):
     night: str
     times: int
     held: int
+    told: bool
+    """False where it was found in sensitive databases alone; these are in no sum (report.disclosure)."""
 
 
 class HabitCount(NamedTuple):
@@ -157,10 +159,10 @@ def open_book(
 ) -> Book:
     country = places.survey(night, words, deliveries, outcomes)
     place_of = {unit.id: unit.place for unit in country.units.values()}
+    found = quality.assess(night, words.verdicts, place_of)
     history.keep(night, country)
     trends.keep(night, words, country.tonight)
     past = history.look_back(night, country.tonight, words.verdicts.sensitive)
-    found = quality.assess(night, words.verdicts, place_of)
     return Book(
         night=night,
         words=words,
@@ -174,22 +176,23 @@ def open_book(
         table_counts=_by_table(deliveries),
         tasks=_open_tasks(night, words, country.tonight),
         receipts=receipts,
-        moved=trends.look(night, words.trends, past, country.tonight),
+        moved=trends.look(night, words, past, country.tonight),
         identity_filled=quality.identity_filled(night, words.verdicts.sensitive),
         catalogue=collect(
             night.project, words.kinds, {key: one.fields for key, one in found.rules.items()}
         ),
-        found_in=_found_in(deliveries),
-        habits=_habits(night),
+        found_in=_found_in(deliveries, words.verdicts.sensitive),
+        habits=_habits(night, words.verdicts.sensitive),
     )
 
 
-def _habits(night: Night) -> dict[str, list[HabitCount]]:
-    """Of rules that some habit breaks."""
+def _habits(night: Night, sensitive: list[str]) -> dict[str, list[HabitCount]]:
+    """Of rules that some habit breaks, without the sensitive databases."""
+    silent = ", ".join(f"'{name}'" for name in sensitive) or "''"
     found: dict[str, list[HabitCount]] = defaultdict(list)
     for rule, habit, facilities, tested, failed in night.warehouse.rows(
         "SELECT rule, habit, max(facilities), sum(tested)::BIGINT, sum(failed)::BIGINT FROM checks.metrics_by_habit"
-        " WHERE tested > 0 GROUP BY rule, habit QUALIFY sum(sum(failed)) OVER (PARTITION BY rule) > 0"
+        f" WHERE tested > 0 AND split_part(table_id, '.', 1) NOT IN ({silent}) GROUP BY rule, habit QUALIFY sum(sum(failed)) OVER (PARTITION BY rule) > 0"
         " ORDER BY rule, sum(failed) / sum(tested) DESC, habit"
     ):
         source, _, rest = habit.partition(" ")
@@ -198,17 +201,18 @@ def _habits(night: Night) -> dict[str, list[HabitCount]]:
     return dict(found)
 
 
-def _found_in(deliveries: list[Delivery]) -> dict[str, list[Sighting]]:
+def _found_in(deliveries: list[Delivery], sensitive: list[str]) -> dict[str, list[Sighting]]:
     sums: dict[tuple[str, str, str], list[int]] = {}
     for delivery in deliveries:
         for content in delivery.contents:
             for one in content.findings:
                 seen = sums.setdefault((one.rule, delivery.sender, delivery.night), [0, 0])
-                seen[0] += one.times
-                seen[1] += one.held
+                if one.table.split(".")[0] not in sensitive:
+                    seen[0] += one.times
+                    seen[1] += one.held
     found: dict[str, list[Sighting]] = defaultdict(list)
     for (rule, sender, night), (times, held) in sums.items():
-        found[rule].append(Sighting(sender, night, times, held))
+        found[rule].append(Sighting(sender, night, times, held, bool(times)))
     for rows in found.values():
         rows.sort(key=lambda one: (one.night, one.held, one.times, one.sender), reverse=True)
     return dict(found)

@@ -7,6 +7,9 @@ one unknown.
 This concerns the databases of `verdicts.yaml: sensitive`, whose records say something about a person by
 their mere number (HIV, tuberculosis, deaths). Files and rows a facility sent are process counts and
 are printed.
+
+What a rule counts there is told for the nation alone, table by table, never by place or facility: the
+same records are asked by many rules, and no one could keep their differences apart.
 """
 
 from __future__ import annotations
@@ -18,13 +21,15 @@ NATION = ""
 
 def hidden_cells(
     records: Mapping[tuple[str, str], int],
+    tables: Mapping[str, int],
     members: Mapping[str, Sequence[str]],
     databases: Iterable[str],
     small: int,
 ) -> set[tuple[str, str]]:
     """(database, whose) of every count that must not be printed.
 
-    `members` tells which facilities lie in a place; `whose` is a facility, a place or `NATION`.
+    `whose` is a facility, a place, `NATION`, or a table (`database.table`) over the nation, of which `tables`
+    gives the records; `members` tells which facilities lie in a place.
     """
     hidden: set[tuple[str, str]] = set()
     for database in databases:
@@ -32,6 +37,10 @@ def hidden_cells(
         sums = [(place, [f for f in found if f in counts]) for place, found in members.items()]
         sums = [(whole, parts) for whole, parts in sums if parts]
         sums.append((NATION, [place for place, _ in sums]))
+        of_tables = {t: n for t, n in tables.items() if n and t.split(".")[0] == database}
+        if of_tables:
+            counts |= of_tables
+            sums.append((NATION, list(of_tables)))
         hidden |= {(database, whose) for whose in hide_in_sums(counts, sums, small)}
     return hidden
 
@@ -53,6 +62,10 @@ def hide_in_sums(
             hidden.add(others[0][1] if others else whole)
             settled = False
     return hidden
+
+
+def is_small(counts: Iterable[int], small: int) -> bool:
+    return any(0 < count < small for count in counts)
 
 
 def merge_small(labels: Sequence[str], counts: Sequence[int], small: int) -> list[tuple[str, int]]:

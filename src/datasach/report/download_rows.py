@@ -209,16 +209,10 @@ def tasks(book: Book, units: list[Unit]) -> Iterator[Row]:
 
 def rules(book: Book) -> Iterator[Row]:
     """Of a sensitive database only what no small count can be read from."""
-    verdicts = book.words.verdicts
+    least = book.words.verdicts.min_records
     for one in book.quality.rules.values():
-        rule = one.rule
-        small = any(
-            0 < n < verdicts.small_cell for n in (one.tested, one.failed, one.tested - one.failed)
-        )
-        hidden = rule.database in verdicts.sensitive and (
-            small or (rule.database, "") in book.quality.scores.hidden
-        )
-        rated = not hidden and one.tested >= verdicts.min_records
+        rule, hidden = one.rule, not one.told
+        rated = not hidden and one.tested >= least
         yield (
             rule.id, rule.table, rule.severity, None if hidden else one.tested, None if hidden else one.failed,
             one.rate if rated else None, hidden, one.facilities, None if hidden else one.held, one.not_run,
@@ -239,12 +233,15 @@ def rule_provinces(book: Book) -> Iterator[Row]:
 
 
 def fields(book: Book) -> Iterator[Row]:
-    hidden_cells, least = book.quality.scores.hidden, book.words.verdicts.min_records
+    """Of sensitive databases over the nation alone, as the numbers of rules."""
+    verdicts = book.words.verdicts
     for (table, field), shares in sorted(book.quality.filled.items()):
         spec = book.night.project.tables[table]
         for whose, share in sorted(shares.items()):
-            hidden = (spec.database, whose) in hidden_cells
-            rated = not hidden and share.denominator >= least
+            hidden = spec.database in verdicts.sensitive and (
+                bool(whose) or not book.quality.tells_fill(table, field)
+            )
+            rated = not hidden and share.denominator >= verdicts.min_records
             yield (
                 table, field, spec.field(field).title.vi, whose or NATION,
                 None if hidden else int(share.numerator), None if hidden else int(share.denominator),

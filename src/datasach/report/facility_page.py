@@ -47,7 +47,7 @@ def facility(book: Book, name: str) -> Context:
     failing = book.quality.failing.get(name, [])
     tone, sentence = _status(book, unit)
     evenings = [unit.evenings[n] for n in sorted(unit.evenings, reverse=True)]
-    hidden = {d.id for d in book.databases if (d.id, name) in book.quality.scores.hidden}
+    hidden = set(book.words.verdicts.sensitive)
     return {
         "unit": unit,
         "place": book.country.places[unit.place],

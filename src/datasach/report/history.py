@@ -5,7 +5,7 @@ state/history/volumes/<night>.parquet   night, unit, files, read, accepted, quar
                                         duplicate: all that the unit had sent by then, as it then stood
 state/history/metrics/<night>.parquet   night, table_id, rule, facility, tested, failed: over all current records
 state/history/failures/<night>.parquet  night, facility, rule, tables, tested, failed: metrics over all tables, where any failed
-state/history/rules/<night>.parquet     night, rule, tested, failed, facilities: metrics summed, so that a nation's are read fast
+state/history/rules/<night>.parquet     night, rule, tested, failed, facilities: metrics summed over the tables whose numbers are told
 state/history/arrivals/<night>.parquet  night, table_id, facility, rows: what came about the facility in that night
 """
 
@@ -106,8 +106,10 @@ def keep(night: Night, country: Country) -> None:
     )  # fmt: skip
     keep_query(
         night, "rules", tonight,
-        "SELECT rule, sum(tested) AS tested, sum(failed) AS failed, count(DISTINCT facility) FILTER (failed > 0) AS facilities"
-        " FROM checks.metrics WHERE tested > 0 AND facility IS NOT NULL GROUP BY ALL ORDER BY ALL",
+        "SELECT rule, sum(tested) FILTER (t.rule IS NOT NULL) AS tested, sum(failed) FILTER (t.rule IS NOT NULL) AS failed,"
+        " count(DISTINCT facility) FILTER (failed > 0) AS facilities"
+        " FROM checks.metrics m LEFT JOIN checks.told t USING (rule, table_id)"
+        " WHERE tested > 0 AND facility IS NOT NULL GROUP BY rule HAVING count(t.rule) > 0 ORDER BY rule",
     )  # fmt: skip
     came = " UNION ALL ".join(
         f"SELECT '{t.id}' AS table_id, _facility AS facility FROM standard.{sql_name(t.id)}"

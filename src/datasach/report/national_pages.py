@@ -10,7 +10,7 @@ from datasach.report.counts import Counts, Share, total
 from datasach.report.numbers import Percent, day, short_day
 from datasach.report.places import Place, Unit, folder_of
 from datasach.report.render import rule_path, say
-from datasach.report.rules_page import is_hidden, rates, worst_groups
+from datasach.report.rules_page import rates, worst_groups
 from datasach.report.trends import CAUSE_TITLES
 from datasach.report.words import TONES, Tone
 from datasach.spec.contract import Title
@@ -49,8 +49,7 @@ def national(book: Book, _: str) -> Context:
         "persons": book.night.found.get("link", {}).get("persons"),
         "look_first": look_first(book),
         "costly": [
-            {"group": g, "hidden": is_hidden(book, g), "rates": rates(book, g.rule.id)}
-            for g in worst_groups(book)[:COSTLY]
+            {"group": g, "rates": rates(book, g.rule.id)} for g in worst_groups(book)[:COSTLY]
         ],
         "tiles": _tiles(book),
         "connected": sum(bool(u.evenings) and not u.authority for u in country.units.values()),
@@ -269,6 +268,7 @@ def database(book: Book, name: str) -> Context:
                 "table": table,
                 "counts": counts.get(table.id, Counts()),
                 "published": published["tables"].get(table.name, {"rows": 0})["rows"],
+                "told": book.quality.scores.tells(table.id),
             }
             for table in spec.tables.values()
         ],
@@ -280,7 +280,7 @@ def database(book: Book, name: str) -> Context:
             (table, table.field(field), book.quality.filled[(table.id, field)].get("", Share()))
             for table in spec.tables.values()
             for field in table.priority
-            if (table.id, field) in book.quality.filled
+            if (table.id, field) in book.quality.filled and book.quality.tells_fill(table.id, field)
         ],
         "places": [
             {"place": p, "records": book.records(name, p.id), "scores": book.scores(name, p.id)}

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import polars as pl
 
 from datasach.report.counts import Share
-from datasach.report.disclosure import hidden_cells
+from datasach.report.disclosure import NATION, hidden_cells, is_small
 from datasach.report.history import PEERS
 from datasach.report.night import Night
 from datasach.report.words import PILLARS, Tone, Verdicts, worst
@@ -45,7 +45,7 @@ class Scores:
     records: dict[tuple[str, str], int] = field(default_factory=dict)
     """(database, whose)"""
     hidden: set[tuple[str, str]] = field(default_factory=set)
-    """(database, whose) whose number of records must not be told."""
+    """(database, whose) whose number of records must not be told; `whose` may be a table over the nation."""
 
     def add(self, database: str, whose: str, pillar: str, share: Share) -> None:
         key = (database, whose, pillar)
@@ -71,6 +71,14 @@ class Scores:
         """The worst of the four; never their average."""
         return worst([score.tone for score in self.of(database, whose)])
 
+    def tells(self, table: str, *counts: int) -> bool:
+        """May these counts of a table's records over the nation be printed?"""
+        database = table.split(".")[0]
+        return database not in self.verdicts.sensitive or not (
+            {(database, NATION), (database, table)} & self.hidden
+            or is_small(counts, self.verdicts.small_cell)
+        )
+
 
 @dataclass(slots=True)
 class RuleTonight:
@@ -83,6 +91,8 @@ class RuleTonight:
     facilities: int = 0
     held: int = 0
     not_run: str | None = None
+    told: bool = True
+    """May its numbers over the nation be printed? (report.disclosure)"""
     shares: dict[str, tuple[int, int]] = field(default_factory=dict)
     """Place → (tested, failed)."""
 
@@ -104,7 +114,7 @@ class Failing(NamedTuple):
 
 @dataclass(slots=True)
 class Group:
-    """One rule over all its tables."""
+    """One rule over all its tables; the sums are over those whose numbers are told."""
 
     rule: Rule
     tables: list[RuleTonight] = field(default_factory=list)
@@ -113,15 +123,29 @@ class Group:
 
     @property
     def tested(self) -> int:
-        return sum(t.tested for t in self.tables)
+        return sum(t.tested for t in self.tables if t.told)
 
     @property
     def failed(self) -> int:
-        return sum(t.failed for t in self.tables)
+        return sum(t.failed for t in self.tables if t.told)
 
     @property
     def held(self) -> int:
-        return sum(t.held for t in self.tables)
+        return sum(t.held for t in self.tables if t.told)
+
+    @property
+    def is_broken(self) -> bool:
+        return any(t.failed for t in self.tables)
+
+    @property
+    def untold(self) -> list[RuleTonight]:
+        """Tables asked whose numbers are not told."""
+        return [t for t in self.tables if t.tested and not t.told]
+
+    @property
+    def is_hidden(self) -> bool:
+        """Nothing that it counted may be printed."""
+        return bool(self.untold) and not any(t.tested and t.told for t in self.tables)
 
     @property
     def not_run(self) -> list[RuleTonight]:
@@ -146,9 +170,16 @@ class Quality:
     broken_by: dict[str, list[tuple[str, Failing]]]
     """Rule → (facility, what it violates), those that hold most rows first, then those that fail most often."""
 
+    def tells_fill(self, table: str, field: str) -> bool:
+        """May it be printed how often a field is filled over the nation?"""
+        share = self.filled.get((table, field), {}).get(NATION, NO_SHARE)
+        rows, filled = int(share.denominator), int(share.numerator)
+        return self.scores.tells(table, rows, filled, rows - filled)
+
 
 def assess(night: Night, verdicts: Verdicts, place_of: dict[str, str]) -> Quality:
-    """Reads checks.scores, records, rules, metrics, held, priority, facilities; carried["not_run"]."""
+    """Reads checks.scores, records, rules, metrics, held, priority, facilities; carried["not_run"]. Writes
+    checks.places_of and checks.told."""
     scores = Scores(verdicts)
     tables: dict[tuple[str, str], int] = {}
     for table, facility, records in night.warehouse.rows("SELECT * FROM checks.records"):
@@ -168,8 +199,16 @@ def assess(night: Night, verdicts: Verdicts, place_of: dict[str, str]) -> Qualit
     members: dict[str, list[str]] = defaultdict(list)
     for facility, place in place_of.items():
         members[place].append(facility)
-    scores.hidden = hidden_cells(scores.records, members, verdicts.sensitive, verdicts.small_cell)
+    by_table: dict[str, int] = defaultdict(int)
+    for (table, _), records in tables.items():
+        by_table[table] += records
+    scores.hidden = hidden_cells(
+        scores.records, by_table, members, verdicts.sensitive, verdicts.small_cell
+    )
     rules, failing = _rules(night, place_of)
+    for one in rules.values():
+        one.told = scores.tells(one.rule.table, one.tested, one.failed, one.tested - one.failed)
+    _put_told(night, rules)
     broken_by = _broken_by(failing)
     return Quality(
         scores=scores,
@@ -181,6 +220,13 @@ def assess(night: Night, verdicts: Verdicts, place_of: dict[str, str]) -> Qualit
         groups=_groups(rules, broken_by),
         broken_by=broken_by,
     )
+
+
+def _put_told(night: Night, rules: dict[tuple[str, str], RuleTonight]) -> None:
+    """checks.told: the pairs of rule and table whose numbers may be printed, for what is summed in SQL."""
+    told = [key for key, one in rules.items() if one.told]
+    frame = pl.DataFrame(told, schema={"rule": pl.String, "table_id": pl.String}, orient="row")
+    night.warehouse.put("checks.told", frame)
 
 
 def _groups(

@@ -23,7 +23,7 @@ def groups(book: Book) -> list[Group]:
 
 def worst_groups(book: Book) -> list[Group]:
     """Rules violated tonight: those that hold most rows first, then those that fail most often."""
-    broken = [g for g in groups(book) if g.failed]
+    broken = [g for g in groups(book) if g.is_broken]
     return sorted(broken, key=lambda g: (-g.held, -g.failed, g.rule.id))
 
 
@@ -49,14 +49,8 @@ def rules(book: Book, _: str) -> Context:
         "not_asked": sum(1 for c in checks if not c.tested and not c.not_run),
         "not_run": [c for c in checks if c.not_run],
         "rule_count": len(found),
-        "rule_trend": {g.rule.id: rates(book, g.rule.id) for g in found if g.failed},
-        "hidden": {g.rule.id for g in found if is_hidden(book, g)},
+        "rule_trend": {g.rule.id: rates(book, g.rule.id) for g in found if g.is_broken},
     }
-
-
-def is_hidden(book: Book, group: Group) -> bool:
-    """Would the rule's counts tell how many records a sensitive database has? (report.disclosure)"""
-    return any((t.rule.database, "") in book.quality.scores.hidden for t in group.tables)
 
 
 def rates(book: Book, rule: str) -> list[float | None]:
@@ -75,30 +69,27 @@ def rule(book: Book, name: str) -> Context:
     found_in = book.found_in.get(name, [])
     shown = {facility for facility, _ in broken[:FACILITIES_SHOWN]}
     nights = list(zip(book.history.nights, book.history.of_rule(name), strict=True))
-    hidden = is_hidden(book, group)
     return {
         "group": group,
         "rule": group.rule,
         "entry": entry,
         "databases": databases,
         "owners": list({d.owner.vi: d.owner for d in databases}.values()),
-        "hidden": hidden,
         "facilities": [_facility(book, f, one, found_in) for f, one in broken[:FACILITIES_SHOWN]],
         "more": max(0, len(broken) - FACILITIES_SHOWN),
         "senders": [
             {
                 "unit": book.country.units.get(one.sender),
                 "one": one,
-                "hidden": hidden or _secret(book, group, one.sender),
                 "link": receipt_link(one.night, one.sender, UP, name),
             }
             for one in found_in
             if one.sender not in shown
         ][:SENDERS_SHOWN],
-        "places": [] if hidden else _places(book, group),
-        "habits": [] if hidden else book.habits.get(name, []),
-        "nights": [] if hidden else [(n, one) for n, one in nights if one],
-        "rates": [] if hidden else rates(book, name),
+        "places": _places(book, group),
+        "habits": book.habits.get(name, []),
+        "nights": [(n, one) for n, one in nights if one],
+        "rates": rates(book, name),
         "compared": [
             r for r in book.gate.results
             if r.rule == name and r.ours is not None and r.theirs is not None
@@ -117,24 +108,20 @@ def _facility(book: Book, name: str, one: Failing, found_in: list[Sighting]) -> 
         "unit": unit,
         "page": f"{UP}cskcb/{folder_of(name)}.html" if unit and book.has_page(unit) else None,
         "one": one,
-        "hidden": (one.rule.rule.database, name) in book.quality.scores.hidden,
+        "hidden": one.rule.rule.database in book.words.verdicts.sensitive,
         "receipts": [
             (f.night, receipt_link(f.night, f.sender, UP, one.rule.rule.id)) for f in nights
         ],
     }
 
 
-def _secret(book: Book, group: Group, sender: str) -> bool:
-    return any((t.rule.database, sender) in book.quality.scores.hidden for t in group.tables)
-
-
 def _places(book: Book, group: Group) -> list[dict[str, Any]]:
-    """Tested and failed by province, most failures first; provinces whose number is hidden are left out."""
+    """Tested and failed by province, most failures first, without the sensitive databases."""
     sums: dict[str, list[int]] = {}
     for table in group.tables:
+        if table.rule.database in book.words.verdicts.sensitive:
+            continue
         for place, (tested, failed) in table.shares.items():
-            if (table.rule.database, place) in book.quality.scores.hidden:
-                continue
             seen = sums.setdefault(place, [0, 0])
             seen[0] += tested
             seen[1] += failed

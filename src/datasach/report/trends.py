@@ -185,14 +185,15 @@ def _signal_queries(night: Night, words: Words, tonight: str) -> Iterable[str]:
 # -- what moved ------------------------------------------------------------------------------------
 
 
-def look(night: Night, terms: TrendTerms, past: History, tonight: str) -> Trends:
+def look(night: Night, words: Words, past: History, tonight: str) -> Trends:
     """Compare tonight with the nights before."""
+    terms = words.trends
     facts = _facts(night, tonight)
     if len(facts) < 2:
         return Trends()
     before, after = facts[-2], facts[-1]
     found = Trends(since=before.night, causes=what_changed(before, after))
-    found.scores = _score_moves(night, terms, past, (before, after))
+    found.scores = _score_moves(night, words, past, (before, after))
     moves: dict[str, list[Move]] = defaultdict(list)
     for move in [*_volume_moves(night, terms, tonight), *_share_moves(night, terms, tonight)]:
         moves[move.facility].append(move)
@@ -214,9 +215,9 @@ def _facts(night: Night, tonight: str) -> list[Facts]:
 
 
 def _score_moves(
-    night: Night, terms: TrendTerms, past: History, facts: tuple[Facts, Facts]
+    night: Night, words: Words, past: History, facts: tuple[Facts, Facts]
 ) -> list[Move]:
-    found = []
+    found, sensitive = [], words.verdicts.sensitive
     for database in sorted(night.project.databases.values(), key=lambda d: d.number):
         for pillar in PILLARS:
             before = past.share(database.id, pillar, facts[0].night)
@@ -224,14 +225,16 @@ def _score_moves(
             if before is None or after is None or before.value is None or after.value is None:
                 continue
             change = after.value - before.value
-            if abs(change) < terms.score_change:
+            if abs(change) < words.trends.score_change:
                 continue
             title = PILLAR_TITLES[pillar]
             name = Title(
                 vi=f"{database.title.vi}, điểm {title.vi.lower()}",
                 en=f"{database.title.en}, {title.en.lower()}",
             )
-            driver = _driver(night, database.id, change, facts) if pillar == "dung" else None
+            # In a sensitive database, how often a rule fails is told under report.disclosure alone.
+            asked = pillar == "dung" and database.id not in sensitive
+            driver = _driver(night, database.id, change, facts) if asked else None
             found.append(Move(explain(name, before, after, facts, driver), "", 0.0, change < 0))
     return found
 

@@ -124,7 +124,7 @@ def test_small_counts_are_hidden_and_cannot_be_worked_out() -> None:
     for values in itertools.product((0, 1, 3, 7, 40), repeat=4):
         cells = {c: v for c, v in zip(("a1", "a2", "a3", "b1"), values, strict=True) if v}
         records = with_sums(cells)
-        hidden = hidden_cells(records, MEMBERS, ["hiv"], small=5)
+        hidden = hidden_cells(records, {}, MEMBERS, ["hiv"], small=5)
         small = {(d, w) for (d, w), n in records.items() if 0 < n < 5 and w in cells}
         assert small <= hidden, cells
         revealed = [w for w in can_be_worked_out(records, hidden) if 0 < records[("hiv", w)] < 5]
@@ -132,7 +132,17 @@ def test_small_counts_are_hidden_and_cannot_be_worked_out() -> None:
 
 
 def test_nothing_is_hidden_where_nothing_is_small() -> None:
-    assert hidden_cells(with_sums({"a1": 10, "b1": 6}), MEMBERS, ["hiv"], small=5) == set()
+    assert hidden_cells(with_sums({"a1": 10, "b1": 6}), {}, MEMBERS, ["hiv"], small=5) == set()
+
+
+def test_a_small_table_is_hidden_with_another_or_with_the_whole() -> None:
+    records = with_sums({"a1": 30, "b1": 53})
+    tables = {"hiv.case": 3, "hiv.test": 20, "hiv.visit": 60}
+    hidden = hidden_cells(records, tables, MEMBERS, ["hiv"], small=5)
+    assert hidden == {("hiv", "hiv.case"), ("hiv", "hiv.test")}
+    # Where no other table is left, the nation's number tells it; and a place's number would tell that.
+    alone = hidden_cells(with_sums({"a1": 3}), {"hiv.case": 3}, MEMBERS, ["hiv"], small=5)
+    assert {("hiv", "hiv.case"), ("hiv", ""), ("hiv", "A"), ("hiv", "a1")} <= alone
 
 
 def test_classes_are_joined_until_none_is_small() -> None:

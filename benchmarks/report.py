@@ -1,19 +1,21 @@
 """The site of a nation: CPU seconds, peak memory, largest page.
 
-    python benchmarks/report.py [--facilities 12000] [--nights 60] [--ledger-nights 7] [--profile]
+    python benchmarks/report.py [--facilities 12000] [--nights 60] [--profile]
 
 Invents the tables a night leaves for the report (no night is run): 34 provinces, 14 databases, so many facilities, each
 with a file a night in the ledger, 400 rule-table pairs asked and some failing, scores in six databases, tasks from so
 many nights of history. Then, in a process of its own, does what the report step does for the site:
 
-    gather      the ledger's files with counts and findings, their outcomes, the last night's receipts in memory
+    receipts    digests of every file of every night; the last night's receipts and their pages, built and written
     book        sums, shares, tasks from all nights, trends
     pages       every page of reports/pages.yaml, written
     downloads   every table as CSV and Parquet
     workbooks   a workbook a Department (facilities' own: on demand above 1,000)
 
-Receipts are not written here: they belong to senders, and only the last night's are new. Nights before the last two
-keep no `metrics` here, as nothing reads them (tasks are derived from `failures`).
+The receipts of the nights before stand in the record as issued: a night builds what is new or changed. Here that is the
+last night's file of every facility, and 1 in 500 older ones, as a correction would have it. Receipts belong to senders
+and are no part of the site, but `receipts` counts them all the same. Nights before the last
+two keep no `metrics` here, as nothing reads them (tasks are derived from `failures`).
 """
 
 from __future__ import annotations
@@ -39,7 +41,7 @@ RULES_ASKED, FAILING_OF = 400, 27
 """Rule-table pairs asked of a facility, and of how many of them one fails: 400 / 27 = 15."""
 
 
-def build(folder: Path, facilities: int, nights: int, ledger_nights: int) -> Any:
+def build(folder: Path, facilities: int, nights: int) -> Any:
     """A night ready to be reported below `folder`."""
     import polars as pl
 
@@ -58,8 +60,7 @@ def build(folder: Path, facilities: int, nights: int, ledger_nights: int) -> Any
     provinces = project.reference("provinces")["new_code"].unique().sort().to_list()
     codes = [f"{provinces[n % len(provinces)]}{n // len(provinces):03}" for n in range(facilities)]
     offers = [
-        (i, night, code)
-        for i, (night, code) in enumerate(((n, c) for n in days[-ledger_nights:] for c in codes), 1)
+        (i, night, code) for i, (night, code) in enumerate(((n, c) for n in days for c in codes), 1)
     ]
     con.executemany(
         "INSERT INTO offers VALUES (?, ?, ?, ?, 20000, 1, ?, 'r', 'PUBLISHED', NULL, NULL, NULL)",
@@ -179,19 +180,34 @@ def _history(layout: Any, warehouse: Any, days: list[str]) -> None:
             )
 
 
-def report(
-    folder: Path, facilities: int, nights: int, ledger_nights: int, profile: bool, done: Any
-) -> None:
+def issued_before(night: Any, renderer: Any, gate: Any) -> None:
+    """As if the nights before the last had been reported; 1 in 500 of their files has changed since."""
+    from datasach.report.deliveries import list_offers
+    from datasach.report.issue import made_by
+    from datasach.report.standing import take_stock
+
+    list_offers(night)
+    take_stock(night, gate.withheld, made_by(night, renderer))
+    night.warehouse.write_parquet(
+        "SELECT offer, CASE WHEN offer % 500 = 0 THEN 0::UBIGINT ELSE digest END AS digest, 'partially_accepted' AS outcome"
+        f" FROM checks.digests JOIN checks.offers USING (offer) WHERE night < '{LAST.isoformat()}' ORDER BY offer",
+        night.layout.state / "receipts.parquet",
+    )
+    # Their folders are there: a night taken away is not written again.
+    for (when,) in night.warehouse.rows("SELECT DISTINCT night FROM checks.offers"):
+        (night.layout.root / "receipts" / when).mkdir(parents=True, exist_ok=True)
+
+
+def report(folder: Path, facilities: int, nights: int, profile: bool, done: Any) -> None:
     from datasach import __version__
     from datasach.report import download_rows, pages, workbooks
     from datasach.report.book import open_book
-    from datasach.report.deliveries import gather
+    from datasach.report.issue import issue_receipts
     from datasach.report.night import gate_of
-    from datasach.report.receipts import Receipts
     from datasach.report.render import Renderer
     from datasach.report.words import load_words
 
-    night = build(folder, facilities, nights, ledger_nights)
+    night = build(folder, facilities, nights)
     figures: dict[str, Any] = {"before_mb": _peak_mb()}
     watch = None
     if profile:
@@ -211,15 +227,12 @@ def report(
 
     words = load_words(night.project.root)
     renderer = Renderer(night.project.root, words, __version__, night.project.fingerprint)
-    deliveries = gather(night)
-    receipts = Receipts(night, words, deliveries, ())
-    kept: dict[tuple[str, str], list[dict[str, Any]]] = {}
-    for one in deliveries:
-        payload = receipts._payload(one)
-        if one.night == LAST.isoformat():
-            kept.setdefault((one.night, one.sender), []).append(payload)
-    took("gather")
-    book = open_book(night, words, deliveries, receipts.outcomes, gate_of(night), kept)
+    gate = gate_of(night)
+    issued_before(night, renderer, gate)
+    took("made_ready")
+    figures["receipts_made"] = issue_receipts(night, words, renderer, gate, print)
+    took("receipts")
+    book = open_book(night, words, gate)
     took("book")
     site, largest, count = folder / "site", (0, ""), 0
     for path, text in pages.render_all(book, renderer):
@@ -252,7 +265,6 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--facilities", type=int, default=12_000)
     parser.add_argument("--nights", type=int, default=60)
-    parser.add_argument("--ledger-nights", type=int, default=7)
     parser.add_argument("--profile", action="store_true")
     parser.add_argument("--out", type=Path, help="Keep the site here.")
     said = parser.parse_args()
@@ -261,7 +273,7 @@ def main() -> None:
     done = context.Queue()
     worker = context.Process(
         target=report,
-        args=(folder, said.facilities, said.nights, said.ledger_nights, said.profile, done),
+        args=(folder, said.facilities, said.nights, said.profile, done),
     )
     worker.start()
     worker.join()

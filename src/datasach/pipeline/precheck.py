@@ -22,7 +22,7 @@ from datasach.errors import DatasachError
 from datasach.pipeline.plan import plan, settle_states
 from datasach.pipeline.step import Night
 from datasach.publish.results import keep_results
-from datasach.report.deliveries import gather
+from datasach.report.deliveries import gather, list_offers
 from datasach.report.receipt_text import receipts_text
 from datasach.report.receipts import Receipts
 from datasach.report.words import load_words
@@ -152,6 +152,7 @@ def _receipts(project: Project, folder: Path, inbox: Path, until: date) -> list[
                 step.run(night, run_shards(night, step), lambda _: None)
         settle_states(night, ())
         keep_results(night.warehouse, night.project)
+        list_offers(night)
         receipts = Receipts(night, load_words(project.root), gather(night), ())
         return [one for group in receipts.payloads().values() for one in group]
 

@@ -34,8 +34,9 @@ def keep_books(
     """
     warehouse.put(
         "checks.read_counts",
-        ledger.frame("SELECT file AS _file, table_id, read, rejected FROM counts").cast(
-            {"_file": pl.String, "table_id": pl.String, "read": pl.Int64, "rejected": pl.Int64}
+        ledger.frame(
+            "SELECT file, table_id, read, rejected FROM counts",
+            {"_file": pl.String, "table_id": pl.String, "read": pl.Int64, "rejected": pl.Int64},
         ),
     )
     fates = []

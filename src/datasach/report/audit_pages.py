@@ -88,7 +88,7 @@ def run(book: Book, _: str) -> Context:
         "books_total": total(books.values()),
         "receipts_total": book.country.counts,
         "resent": book.country.counts.read - total(books.values()).read,
-        "files": len(book.deliveries),
+        "files": book.country.files,
         "titles": {t.id: t.title for t in night.project.tables.values()},
         "databases": book.databases,
         "steps": _steps(night.found),
@@ -168,23 +168,32 @@ def _books(book: Book) -> dict[str, Counts]:
 
 def _inputs_digest(book: Book) -> str:
     """SHA-256 over night, sender and SHA-256 of every file, sorted: equal digests, equal inputs."""
-    digest = hashlib.sha256()
-    for line in sorted(f"{d.night} {d.sender} {d.sha256}\n" for d in book.deliveries):
-        digest.update(line.encode())
-    return digest.hexdigest()
+    return str(
+        book.night.warehouse.value(
+            "SELECT sha256(coalesce(string_agg(line, '' ORDER BY line), '')) FROM"
+            " (SELECT concat(night, ' ', folder, ' ', sha256, chr(10)) AS line FROM checks.offers)"
+        )
+    )
 
 
 def _sources(book: Book) -> list[dict[str, Any]]:
     """Every declared source with what came through it, tonight and so far: absence is shown too."""
-    files: dict[str, list[int]] = defaultdict(lambda: [0, 0])
-    for delivery in book.deliveries:
-        for source in {c.facts["source"] for c in delivery.contents if c.facts["source"]}:
-            files[source][0] += delivery.night == book.country.tonight
-            files[source][1] += 1
+    files = files_by_source(book)
     return [
-        {"title": s.title, "id": s.id, "channel": CHANNELS[s.channel], "tonight": files[s.id][0], "all": files[s.id][1]}
+        {"title": s.title, "id": s.id, "channel": CHANNELS[s.channel], "tonight": files.get(s.id, (0, 0))[0], "all": files.get(s.id, (0, 0))[1]}
         for s in sorted(book.night.project.sources.values(), key=lambda s: s.id)
     ]  # fmt: skip
+
+
+def files_by_source(book: Book) -> dict[str, tuple[int, int]]:
+    """Source → files that came through it (tonight, so far)."""
+    return {
+        source: (tonight, ever)
+        for source, tonight, ever in book.night.warehouse.rows(
+            f"SELECT source, count(DISTINCT offer) FILTER (o.night = '{book.country.tonight}'), count(DISTINCT offer)"
+            " FROM standard.files f JOIN checks.offers o USING (offer) WHERE source IS NOT NULL GROUP BY source"
+        )
+    }
 
 
 STEP_TITLES = {

@@ -7,10 +7,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+import polars as pl
+
 from datasach.report import history, places, quality, tasks, trends, twice
 from datasach.report.catalogue import Catalogue, collect
-from datasach.report.counts import Counts, total
-from datasach.report.deliveries import Delivery
+from datasach.report.counts import COUNTS, Counts
 from datasach.report.history import History
 from datasach.report.night import Gate, Night
 from datasach.report.places import Country, Unit, folder_of
@@ -20,6 +21,11 @@ from datasach.report.trends import Trends
 from datasach.report.twice import Channels
 from datasach.report.words import Words
 from datasach.spec.contract import Database, Title
+
+BROKEN_BY = 20
+"""Facilities that a rule's page lists, those it holds most rows of first."""
+RECEIPTS_KEPT, SENDERS_KEPT = 3, 20
+"""Sightings kept of each of them, and of all other senders together."""
 
 
 class Sighting(NamedTuple):
@@ -48,9 +54,6 @@ class HabitCount(NamedTuple):
 class Book:
     night: Night
     words: Words
-    deliveries: list[Delivery]
-    outcomes: dict[int, str]
-    """Offer → key of outcomes.yaml."""
     country: Country
     quality: Quality
     channels: Channels
@@ -60,15 +63,14 @@ class Book:
     """Table → rows of all deliveries."""
     tasks: dict[str, list[Task]]
     """Facility → its open tasks, most urgent first."""
-    receipts: dict[tuple[str, str], list[dict[str, Any]]]
-    """(night, sender) → its receipts as they are issued."""
     moved: Trends
     """What moved since the nights before, and why."""
     identity_filled: dict[str, list[IdentityFill]]
     """Facility → how often its records carry what a person is known by, by table."""
     catalogue: Catalogue
     found_in: dict[str, list[Sighting]]
-    """Rule → the deliveries it was found in, newest and most first."""
+    """Rule → the deliveries it was found in, newest and most first: the last ones of each of the `BROKEN_BY` it is
+    broken by most, and of other senders together."""
     habits: dict[str, list[HabitCount]]
     """Rule → its counts by how files are written, highest failing share first."""
 
@@ -86,16 +88,10 @@ class Book:
     def not_run(self) -> list[Any]:
         return list(self.night.carried.get("not_run", []))
 
-    def counts_of(self, night: str) -> Counts:
-        """All rows that arrived in one night, as they stand now."""
-        return total(
-            u.evenings[night].counts for u in self.country.units.values() if night in u.evenings
-        )
-
     def has_page(self, unit: Unit) -> bool:
         """Units that sent something or are spoken of in a record; mere names in a register have no page."""
         records = self.quality.scores.records
-        return bool(unit.evenings) or any(
+        return bool(unit.nights) or any(
             (d, unit.id) in records for d in self.night.project.databases
         )
 
@@ -149,15 +145,9 @@ def _reason(rule: str, about: str, theirs: int | None, ours: float | None, raise
     return Title(vi=f"Không đạt {rule} ({about}).", en=f"{rule} does not hold ({about}).")
 
 
-def open_book(
-    night: Night,
-    words: Words,
-    deliveries: list[Delivery],
-    outcomes: dict[int, str],
-    gate: Gate,
-    receipts: dict[tuple[str, str], list[dict[str, Any]]],
-) -> Book:
-    country = places.survey(night, words, deliveries, outcomes)
+def open_book(night: Night, words: Words, gate: Gate) -> Book:
+    """Reads besides what the parts read checks.sent and checks.deliveries (standing.py)."""
+    country = places.survey(night, words)
     place_of = {unit.id: unit.place for unit in country.units.values()}
     found = quality.assess(night, words.verdicts, place_of)
     history.keep(night, country)
@@ -166,22 +156,19 @@ def open_book(
     return Book(
         night=night,
         words=words,
-        deliveries=deliveries,
-        outcomes=outcomes,
         country=country,
         quality=found,
         channels=twice.compare(night, place_of),
         history=past,
         gate=gate,
-        table_counts=_by_table(deliveries),
+        table_counts=_by_table(night),
         tasks=_open_tasks(night, words, country.tonight),
-        receipts=receipts,
         moved=trends.look(night, words, past, country.tonight),
         identity_filled=quality.identity_filled(night, words.verdicts.sensitive),
         catalogue=collect(
             night.project, words.kinds, {key: one.fields for key, one in found.rules.items()}
         ),
-        found_in=_found_in(deliveries, words.verdicts.sensitive),
+        found_in=_found_in(night, found, words.verdicts.sensitive),
         habits=_habits(night, words.verdicts.sensitive),
     )
 
@@ -201,38 +188,63 @@ def _habits(night: Night, sensitive: list[str]) -> dict[str, list[HabitCount]]:
     return dict(found)
 
 
-def _found_in(deliveries: list[Delivery], sensitive: list[str]) -> dict[str, list[Sighting]]:
-    sums: dict[tuple[str, str, str], list[int]] = {}
-    for delivery in deliveries:
-        for content in delivery.contents:
-            for one in content.findings:
-                seen = sums.setdefault((one.rule, delivery.sender, delivery.night), [0, 0])
-                if one.table.split(".")[0] not in sensitive:
-                    seen[0] += one.times
-                    seen[1] += one.held
-    found: dict[str, list[Sighting]] = defaultdict(list)
-    for (rule, sender, night), (times, held) in sums.items():
-        found[rule].append(Sighting(sender, night, times, held, bool(times)))
-    for rows in found.values():
-        rows.sort(key=lambda one: (one.night, one.held, one.times, one.sender), reverse=True)
-    return dict(found)
+def _found_in(night: Night, found: Quality, sensitive: list[str]) -> dict[str, list[Sighting]]:
+    """Sums leave the sensitive databases out. A line held with its record counts for the record's rule."""
+    shown = [
+        (rule, facility)
+        for rule, broken in found.broken_by.items()
+        for facility, _ in broken[:BROKEN_BY]
+    ]
+    night.warehouse.put(
+        "checks.shown_breakers",
+        pl.DataFrame(
+            sorted(set(shown)), schema={"rule": pl.String, "folder": pl.String}, orient="row"
+        ),
+    )
+    silent = ", ".join(f"'{name}'" for name in sensitive) or "''"
+    told = f"split_part(table_id, '.', 1) NOT IN ({silent})"
+    sightings: dict[str, list[Sighting]] = defaultdict(list)
+    for rule, *one in night.warehouse.rows(
+        f"""
+        WITH times AS (
+            SELECT _file, rule, count(*) FILTER ({told}) AS times FROM checks.findings GROUP BY ALL
+        ), held AS (
+            SELECT _file, rule, count(*) FILTER ({told}) AS held FROM checks.held
+            GROUP BY ALL HAVING count(*) FILTER (NOT with_parent) > 0
+        ), seen AS (
+            SELECT rule, folder, o.night, sum(times)::BIGINT AS times, coalesce(sum(held), 0)::BIGINT AS held
+            FROM times LEFT JOIN held USING (_file, rule) JOIN checks.contents f USING (_file)
+            JOIN (SELECT offer, folder, night FROM checks.offers) o USING (offer) GROUP BY ALL
+        ), placed AS (
+            SELECT *, CASE WHEN b.folder IS NULL THEN '' ELSE folder END AS line
+            FROM seen LEFT JOIN checks.shown_breakers b USING (rule, folder)
+        )
+        SELECT rule, folder, night, times, held, times > 0 FROM placed
+        QUALIFY row_number() OVER (PARTITION BY rule, line ORDER BY night DESC, held DESC, times DESC, folder DESC)
+                <= CASE WHEN line = '' THEN {SENDERS_KEPT} ELSE {RECEIPTS_KEPT} END
+        ORDER BY rule, night DESC, held DESC, times DESC, folder DESC
+        """
+    ):
+        sightings[rule].append(Sighting(*one))
+    return dict(sightings)
 
 
 def _open_tasks(night: Night, words: Words, tonight: str) -> dict[str, list[Task]]:
     found: dict[str, list[Task]] = defaultdict(list)
-    query = night.warehouse.rows
-    for task in tasks.tasks_of(night.layout, night.project, words.tasks, query, tonight):
-        if task.closed is None:
-            found[task.facility].append(task)
+    frame = night.warehouse.frame
+    for task in tasks.tasks_of(night.layout, night.project, words.tasks, frame, tonight):
+        found[task.facility].append(task)
     return dict(found)
 
 
-def _by_table(deliveries: list[Delivery]) -> dict[str, Counts]:
-    found: dict[str, list[Counts]] = defaultdict(list)
-    for delivery in deliveries:
-        for table, counts in delivery.tables.items():
-            found[table].append(counts)
-    return {table: total(counts) for table, counts in found.items()}
+def _by_table(night: Night) -> dict[str, Counts]:
+    sums = ", ".join(f"sum({name})::BIGINT" for name in COUNTS)
+    return {
+        table: Counts(*counts)
+        for table, *counts in night.warehouse.rows(
+            f"SELECT table_id, {sums} FROM checks.sent GROUP BY table_id"
+        )
+    }
 
 
 def receipt_link(night: str, sender: str, up: str, rule: str = "") -> str:

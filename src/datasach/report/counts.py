@@ -9,6 +9,7 @@ from typing import NamedTuple
 from datasach.spec.contract import Title
 
 FATES = ("accepted", "quarantined", "rejected", "superseded", "duplicate")
+COUNTS = ("read", *FATES)
 FATE_TITLES: dict[str, Title] = {
     "read": Title(vi="Đã đọc", en="Read"),
     "accepted": Title(vi="Chấp nhận", en="Accepted"),

@@ -1,4 +1,4 @@
-"""Everything known about every file that was ever offered, gathered by a handful of set-based queries.
+"""Everything known about files that were offered, gathered by a handful of set-based queries.
 
 A delivery is one row of the ledger's `offers`: a file in somebody's inbox. Its contents are what was
 read from it (itself, or the members of an archive); copies are contents that had arrived before, whose
@@ -9,15 +9,18 @@ sum over deliveries is the books (each content once) plus what was sent again.
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+import polars as pl
+
 from datasach.report.counts import NOTHING, Counts, total
 from datasach.report.night import Night
-from datasach.store.warehouse import sql_name
+from datasach.store.warehouse import sql_name, sql_text
 
 PLACES = 20
 """Records named per rule and file; the count beside them is always complete."""
@@ -83,6 +86,14 @@ class Content:
         return [note for note in str(self.facts["notes"]).split(";") if note]
 
 
+class Twin(NamedTuple):
+    """The delivery that brought a content first."""
+
+    receipt: str
+    night: str
+    sender: str
+
+
 @dataclass(slots=True)
 class Delivery:
     offer: int
@@ -99,6 +110,8 @@ class Delivery:
     contents: list[Content] = field(default_factory=list)
     copies: list[tuple[str, Content]] = field(default_factory=list)
     """(name in the archive, the content that had arrived before)."""
+    twin: Twin | None = None
+    """Of what had arrived before as a whole."""
 
     tables: dict[str, Counts] = field(default_factory=dict)
     """Rows by table: own contents under their fates, copies as duplicates."""
@@ -135,40 +148,124 @@ def receipt_id(sender: str, sha256: str, night: str, again: int = 0) -> str:
     return "-".join(letters[at : at + 4] for at in (0, 4, 8))
 
 
-def gather(night: Night) -> list[Delivery]:
-    """Every delivery in the order of arrival."""
-    contents = _contents(night)
+FACTS = (
+    "sha256", "member", "size", "source", "channel", "facility", "declared_on", "vintage", "signature",
+    "units_said", "units_read", "notes", "state", "code", "detail",
+)  # fmt: skip
+"""What the ledger knows of a content, besides its id and the delivery that brought it."""
+_OFFERS = {
+    "offer": pl.Int64, "night": pl.String, "sender": pl.String, "path": pl.String, "size": pl.Int64,
+    "sha256": pl.String, "state": pl.String, "code": pl.String, "detail": pl.String, "duplicate_of": pl.Int64,
+}  # fmt: skip
+
+
+def list_offers(night: Night) -> None:
+    """What the ledger knows of deliveries, as tables.
+
+    checks.offers    every file ever offered: the ledger's columns; `folder`, the sender as it is named outside
+                     its own folder; `again`, how many files of the same content it had offered that night before
+    checks.contents  _file, offer, facts: all that the ledger knows of a content, in one text
+    checks.copies    offer, member, _file
+    """
+    offers = night.ledger.frame(f"SELECT {', '.join(_OFFERS)} FROM offers ORDER BY offer", _OFFERS)
+    senders = offers.select(pl.col("sender").unique())
+    folders = senders.with_columns(
+        pl.Series("folder", [folder_of(one) for one in senders["sender"]], dtype=pl.String)
+    )
+    again = pl.col("offer").rank("ordinal").over("night", "sender", "sha256").cast(pl.Int64) - 1
+    night.warehouse.put(
+        "checks.offers", offers.with_columns(again=again).join(folders, on="sender", how="left")
+    )
+    facts = " || ';' || ".join(f"quote({name})" for name in FACTS)
+    contents = night.ledger.frame(
+        f"SELECT file, offer, {facts} FROM files",
+        {"_file": pl.String, "offer": pl.Int64, "facts": pl.String},
+    )
+    night.warehouse.put("checks.contents", contents)
+    copies = night.ledger.frame(
+        "SELECT offer, member, file FROM copies",
+        {"offer": pl.Int64, "member": pl.String, "_file": pl.String},
+    )
+    night.warehouse.put("checks.copies", copies)
+
+
+def gather(night: Night, offers: Sequence[int] | None = None) -> list[Delivery]:
+    """These deliveries, or all, in the order of arrival. Reads what `list_offers` wrote."""
+    chosen = "" if offers is None else " SEMI JOIN checks.chosen USING (offer)"
+    if offers is not None:
+        night.warehouse.put(
+            "checks.chosen", pl.DataFrame({"offer": offers}, schema={"offer": pl.Int64})
+        )
+    deliveries = {}
+    for (
+        offer,
+        when,
+        sender,
+        again,
+        folder,
+        path,
+        size,
+        sha256,
+        state,
+        code,
+        detail,
+        first,
+    ) in night.warehouse.rows(
+        "SELECT offer, night, sender, again, folder, path, size, sha256, state, code, detail, duplicate_of"
+        f" FROM checks.offers{chosen} ORDER BY offer"
+    ):
+        receipt = receipt_id(sender, sha256, when, again)
+        deliveries[offer] = Delivery(
+            offer, when, folder, path, size, sha256, state, code, detail, first, receipt
+        )
+    copies = night.warehouse.rows(
+        f"SELECT offer, member, _file FROM checks.copies{chosen} ORDER BY ALL"
+    )
+    contents = _contents(night, list(deliveries), [file for _, _, file in copies])
+    night.warehouse.put(
+        "checks.chosen_files", pl.DataFrame({"_file": list(contents)}, schema={"_file": pl.String})
+    )
     _add_books(night, contents)
     _add_findings(night, contents)
     _add_rejects(night, contents)
     _add_fates(night, contents)
-    deliveries: dict[int, Delivery] = {}
-    seen: dict[tuple[str, str, str], int] = defaultdict(int)
-    for row in night.ledger.rows(
-        "SELECT offer, night, sender, path, size, sha256, state, code, detail, duplicate_of"
-        " FROM offers ORDER BY offer"
-    ):
-        same = (row["sender"], row["sha256"], row["night"])
-        receipt = receipt_id(*same, again=seen[same])
-        seen[same] += 1
-        named = {**dict(row), "sender": folder_of(row["sender"])}
-        deliveries[row["offer"]] = Delivery(**named, receipt=receipt)
     for content in contents.values():
-        deliveries[content.facts["offer"]].contents.append(content)
-    for row in night.ledger.rows(
-        "SELECT offer, member, file FROM copies ORDER BY offer, member, file"
-    ):
-        deliveries[row["offer"]].copies.append((row["member"], contents[row["file"]]))
+        own = deliveries.get(content.facts["offer"])
+        if own is not None:
+            own.contents.append(content)
+    for offer, member, file in copies:
+        deliveries[offer].copies.append((member, contents[file]))
+    _add_twins(night, deliveries.values())
     for delivery in deliveries.values():
         delivery.add_up()
     return list(deliveries.values())
 
 
-def _contents(night: Night) -> dict[str, Content]:
+def _add_twins(night: Night, deliveries: Iterable[Delivery]) -> None:
+    firsts: dict[int, list[Delivery]] = defaultdict(list)
+    for one in deliveries:
+        first = one.duplicate_of
+        if first is None and one.state == "DUPLICATE" and one.copies:
+            first = one.copies[0][1].facts["offer"]
+        if first is not None:
+            firsts[first].append(one)
+    night.warehouse.put(
+        "checks.chosen", pl.DataFrame({"offer": list(firsts)}, schema={"offer": pl.Int64})
+    )
+    for offer, when, sender, folder, sha256, again in night.warehouse.rows(
+        "SELECT offer, night, sender, folder, sha256, again FROM checks.offers SEMI JOIN checks.chosen USING (offer)"
+    ):
+        for one in firsts[offer]:
+            one.twin = Twin(receipt_id(sender, sha256, when, again), when, folder)
+
+
+def _contents(night: Night, offers: list[int], files: list[str]) -> dict[str, Content]:
+    """Contents of deliveries, and these files besides."""
     rows = night.ledger.rows(
-        "SELECT file, sha256, offer, member, size, source, channel, facility, declared_on, vintage,"
-        " signature, units_said, units_read, notes, state, code, detail"
-        " FROM files ORDER BY offer, member, file"
+        f"SELECT file, offer, {', '.join(FACTS)} FROM files"
+        " WHERE offer IN (SELECT value FROM json_each(?)) OR file IN (SELECT value FROM json_each(?))"
+        " ORDER BY offer, member, file",
+        (json.dumps(offers), json.dumps(files)),
     )
     return {row["file"]: Content(dict(row)) for row in rows}
 
@@ -176,10 +273,9 @@ def _contents(night: Night) -> dict[str, Content]:
 def _add_books(night: Night, contents: dict[str, Content]) -> None:
     for file, table, *numbers in night.warehouse.rows(
         "SELECT _file, table_id, read, accepted, quarantined, rejected, superseded, duplicate"
-        " FROM checks.books ORDER BY _file, table_id"
+        " FROM checks.books SEMI JOIN checks.chosen_files USING (_file) ORDER BY _file, table_id"
     ):
-        if file in contents:
-            contents[file].tables[table] = Counts(*(int(n) for n in numbers))
+        contents[file].tables[table] = Counts(*(int(n) for n in numbers))
 
 
 def _add_findings(night: Night, contents: dict[str, Content]) -> None:
@@ -187,22 +283,20 @@ def _add_findings(night: Night, contents: dict[str, Content]) -> None:
     held: dict[tuple[str, str, str], int] = defaultdict(int)
     cascade: dict[tuple[str, str], int] = defaultdict(int)
     for file, rule, table, with_parent, rows in night.warehouse.rows(
-        "SELECT _file, rule, table_id, with_parent, count(*) FROM checks.held GROUP BY ALL"
+        "SELECT _file, rule, table_id, with_parent, count(*) FROM checks.held"
+        " SEMI JOIN checks.chosen_files USING (_file) GROUP BY ALL"
     ):
         if with_parent:
             cascade[(file, rule)] += rows
-            if file in contents:
-                contents[file].held_with_parent += rows
+            contents[file].held_with_parent += rows
         else:
             held[(file, rule, table)] += rows
     lines = _lines(night)
     for file, rule, table, severity, count, places in night.warehouse.rows(
         "SELECT _file, rule, table_id, any_value(severity), count(*),"
         f" arg_min({{'row': _row, 'key': _key}}, _row, {PLACES}) FROM checks.findings"
-        " GROUP BY _file, rule, table_id ORDER BY _file, rule, table_id"
+        " SEMI JOIN checks.chosen_files USING (_file) GROUP BY _file, rule, table_id ORDER BY _file, rule, table_id"
     ):
-        if file not in contents:
-            continue
         own = held.get((file, rule, table), 0)
         # Lines are held by the rule that holds their parent; it is named once, with its own table.
         with_lines = cascade.pop((file, rule), 0) if own else 0
@@ -225,14 +319,14 @@ def _lines(night: Night) -> dict[tuple[str, str, int], int]:
     tables = [
         table
         for (name,) in night.warehouse.rows(
-            "SELECT DISTINCT table_id FROM checks.findings ORDER BY 1"
+            "SELECT DISTINCT table_id FROM checks.findings SEMI JOIN checks.chosen_files USING (_file) ORDER BY 1"
         )
         if not (table := night.project.tables[name]).is_enveloped
     ]
     parts = [
         f"SELECT '{table.id}', s._file, s._row, s._line FROM standard.{sql_name(table.id)} s SEMI JOIN"
         f" (SELECT _file, unnest(arg_min(_row, _row, {PLACES})) AS _row FROM checks.findings"
-        f" WHERE table_id = '{table.id}' GROUP BY _file, rule) f ON f._file = s._file AND f._row = s._row"
+        f" SEMI JOIN checks.chosen_files USING (_file) WHERE table_id = '{table.id}' GROUP BY _file, rule) f ON f._file = s._file AND f._row = s._row"
         for table in tables
     ]
     if not parts:
@@ -244,31 +338,36 @@ def _lines(night: Night) -> dict[tuple[str, str, int], int]:
 def _add_rejects(night: Night, contents: dict[str, Content]) -> None:
     for file, table, code, rows, places in night.warehouse.rows(
         "SELECT _file, table_id, code, sum(rows), arg_min({'unit': _unit, 'line': _line},"
-        f" coalesce(_line, _unit), {PLACES}) FROM standard.rejects GROUP BY ALL ORDER BY _file, table_id, code"
+        f" coalesce(_line, _unit), {PLACES}) FROM standard.rejects SEMI JOIN checks.chosen_files USING (_file)"
+        " GROUP BY ALL ORDER BY _file, table_id, code"
     ):
-        if file in contents:
-            named: Iterable[dict[str, Any]] = (
-                {key: value for key, value in place.items() if value is not None}
-                for place in places or []
-            )
-            contents[file].rejects.append(Reject(code, table, int(rows), [p for p in named if p]))
+        named: Iterable[dict[str, Any]] = (
+            {key: value for key, value in place.items() if value is not None}
+            for place in places or []
+        )
+        contents[file].rejects.append(Reject(code, table, int(rows), [p for p in named if p]))
     for file, code, units in night.warehouse.rows(
         "SELECT _file, code, count(*) FROM (SELECT _file, unnest(string_split(problems, ';')) AS code"
-        " FROM standard.units WHERE problems IS NOT NULL) GROUP BY ALL ORDER BY ALL"
+        " FROM standard.units SEMI JOIN checks.chosen_files USING (_file) WHERE problems IS NOT NULL)"
+        " GROUP BY ALL ORDER BY ALL"
     ):
-        if file in contents:
-            contents[file].problems[code] = units
+        contents[file].problems[code] = units
 
 
 def _add_fates(night: Night, contents: dict[str, Content]) -> None:
     """Why records are superseded or duplicates: a newer version, the other channel, nothing new."""
-    path = night.layout.state / "results" / "row_fates.parquet"
-    if not path.exists():
+    source = fates_of(night)
+    if source is None:
         return
-    source = str(path).replace("'", "''")
     for file, code, units, rows in night.warehouse.rows(
         "SELECT _file, reason, count(DISTINCT _unit), count(*) FILTER (_unit IS NULL)"
-        f" FROM read_parquet('{source}') WHERE reason IS NOT NULL GROUP BY ALL ORDER BY ALL"
+        f" FROM {source} SEMI JOIN checks.chosen_files USING (_file) WHERE reason IS NOT NULL"
+        " GROUP BY ALL ORDER BY ALL"
     ):
-        if file in contents:
-            contents[file].not_current.append(NotCurrent(code, units, rows))
+        contents[file].not_current.append(NotCurrent(code, units, rows))
+
+
+def fates_of(night: Night) -> str | None:
+    """The fates of rows as SQL can read them; None where no row has one."""
+    path = night.layout.state / "results" / "row_fates.parquet"
+    return f"read_parquet('{sql_text(path)}')" if path.exists() else None

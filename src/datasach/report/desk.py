@@ -26,9 +26,14 @@ def receipts_of(
     if chosen is None or chosen not in nights:
         asked = f" in the night of {night}" if night else ""
         raise DatasachError(f"{facility} has sent nothing{asked}: there is no receipt below {root}")
-    paths = sorted((root / chosen / folder_of(facility)).glob("*.json"))
-    found = [json.loads(path.read_bytes()) for path in paths]
-    return chosen, sorted(found, key=lambda one: str(one["file"]["name"]))
+    return chosen, issued_to(out, chosen, facility)
+
+
+def issued_to(out: Path, night: str, sender: str) -> list[dict[str, Any]]:
+    """A sender's receipts of a night as they were issued, by the names of their files; none where none are kept."""
+    paths = (out / "receipts" / night / folder_of(sender)).glob("*.json")
+    found: list[dict[str, Any]] = [json.loads(path.read_bytes()) for path in paths]
+    return sorted(found, key=lambda one: (str(one["file"]["name"]), one["receipt"]))
 
 
 def clerks_list(out: Path, facility: str, night: str | None = None) -> str:

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
+from datasach.report.audit_pages import files_by_source
 from datasach.report.book import Book
 from datasach.report.catalogue import write_csv
-from datasach.report.counts import Counts
-from datasach.report.deliveries import Delivery
-from datasach.report.downloads import COUNTS, frame_of, write_dictionary, write_table
+from datasach.report.counts import COUNTS, Counts
+from datasach.report.deliveries import receipt_id
+from datasach.report.downloads import frame_of, write_dictionary, write_table
 from datasach.report.linkage_page import linkage
 from datasach.report.national_pages import level_titles, silent_units
 from datasach.report.places import Place, Unit
@@ -33,21 +33,13 @@ def write_downloads(book: Book, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for name, make in NATION_ROWS.items():
         write_table(folder, name, frame_of(name, make(book)))
-    sent = _by_place(book)
     for place in book.country.places.values():
         if place.units:
             for name, make_part in PLACE_ROWS.items():
                 write_table(folder, name, frame_of(name, make_part(book, place)), place.id)
-            write_table(folder, "kinds", kinds(book, sent.get(place.id, [])), place.id)
+            write_table(folder, "kinds", kinds(book, place.id), place.id)
     write_csv(catalogue_of(book), folder / "catalogue.csv")
     write_dictionary(folder)
-
-
-def _by_place(book: Book) -> dict[str, list[Delivery]]:
-    found: dict[str, list[Delivery]] = defaultdict(list)
-    for one in book.deliveries:
-        found[book.country.units[one.sender].place].append(one)
-    return found
 
 
 def _share(top: float, bottom: float) -> float | None:
@@ -108,50 +100,47 @@ def facilities(book: Book, units: list[Unit]) -> Iterator[Row]:
         owed = book.tasks.get(u.id, [])
         level = levels[u.level].vi if u.level in levels else u.level
         yield (
-            u.id, u.name, u.place, level, u.registered, u.authority, u.expected, len(u.evenings), u.last, u.silent,
+            u.id, u.name, u.place, level, u.registered, u.authority, u.expected, u.nights, u.last, u.silent,
             u.files, *u.counts, len(owed), _overdue(owed), *_scores(book.scores("", u.id), parts=2),
         )  # fmt: skip
 
 
-def nights(book: Book, units: list[Unit]) -> Iterator[Row]:
-    senders: dict[str, int] = defaultdict(int)
-    files: dict[str, int] = defaultdict(int)
-    counts: dict[str, Counts] = defaultdict(Counts)
-    for unit in units:
-        for evening in unit.evenings.values():
-            senders[evening.night] += 1
-            files[evening.night] += evening.files
-            counts[evening.night] = counts[evening.night].plus(evening.counts)
+def nights(book: Book, place: str = "") -> Iterator[Row]:
     for night in book.country.nights:
-        yield (night, senders[night], files[night], *counts[night])
+        one = book.country.of_night(night, place)
+        yield (night, one.senders, one.files, *one.counts)
 
 
 def evenings(book: Book, place: Place) -> Iterator[Row]:
-    for unit in place.units:
-        for night, one in sorted(unit.evenings.items()):
-            said = ", ".join(f"{name} {n}" for name, n in sorted(one.outcomes.items()))
-            yield (unit.id, night, said, one.files, *one.counts)
+    sums = ", ".join(f"sum({name})::BIGINT AS {name}" for name in COUNTS)
+    yield from book.night.warehouse.rows(
+        "SELECT folder, night, string_agg(outcome || ' ' || n, ', ' ORDER BY outcome), sum(n)::BIGINT,"
+        f" {sums} FROM (SELECT folder, night, outcome, count(*) AS n, {sums} FROM checks.deliveries"
+        f" SEMI JOIN (SELECT folder FROM checks.units WHERE place = '{place.id}') USING (folder) GROUP BY ALL)"
+        " GROUP BY folder, night ORDER BY folder, night"
+    )
 
 
-def kinds(book: Book, deliveries: list[Delivery]) -> pl.DataFrame:
-    """Rows by facility, night and database.
+def kinds(book: Book, place: str) -> pl.DataFrame:
+    """Rows by facility, night and database, of the units of a place."""
+    rows = book.night.warehouse.rows(
+        f"SELECT d.folder, d.night, split_part(s.table_id, '.', 1), {', '.join(f's.{name}' for name in COUNTS)}"
+        " FROM checks.sent s JOIN checks.deliveries d USING (offer)"
+        f" JOIN checks.units u ON u.folder = d.folder AND u.place = '{place}'"
+    )
+    verdicts = book.words.verdicts
+    return told_kinds(frame_of("kinds", rows), verdicts.sensitive, verdicts.small_cell)
+
+
+def told_kinds(sent: pl.DataFrame, sensitive: Sequence[str], small: int) -> pl.DataFrame:
+    """`sent` (facility, night, kind = database, six counts), summed as it may be told.
 
     How many rows of HIV or deaths a facility sent says something about people, so the sensitive databases
     stand together as `OTHER`. Where these are fewer than the small cell, the facility's smallest other
     database of the night is put with them: the night's total, which is printed, must not tell them.
     """
-    sensitive, small = set(book.words.verdicts.sensitive), book.words.verdicts.small_cell
-    rows = (
-        (
-            one.sender,
-            one.night,
-            OTHER if (name := table.split(".")[0]) in sensitive else name,
-            *counts,
-        )
-        for one in deliveries
-        for table, counts in one.tables.items()
-    )
-    sums = _sum_kinds(frame_of("kinds", rows))
+    named = pl.when(pl.col("kind").is_in(list(sensitive))).then(pl.lit(OTHER)).otherwise("kind")
+    sums = _sum_kinds(sent.with_columns(kind=named))
     evening, read = ("facility", "night"), pl.col("read")
     few = sums.filter(pl.col("kind") == OTHER, read > 0, read < small).select(evening)
     smallest = (
@@ -316,11 +305,24 @@ def people(book: Book) -> Iterator[Row]:
 
 
 def receipts(book: Book) -> Iterator[Row]:
-    for d in book.deliveries:
-        if d.night == book.country.tonight:
-            yield (
-                d.night, d.sender, d.receipt, d.sha256, d.size, d.state, d.code, book.outcomes[d.offer], *d.counts
-            )  # fmt: skip
+    for (
+        night,
+        sender,
+        folder,
+        sha256,
+        again,
+        size,
+        state,
+        code,
+        outcome,
+        *counts,
+    ) in book.night.warehouse.rows(
+        "SELECT o.night, o.sender, o.folder, o.sha256, o.again, o.size, o.state, o.code, d.outcome,"
+        f" {', '.join(f'd.{name}' for name in COUNTS)} FROM checks.offers o JOIN checks.deliveries d USING (offer)"
+        f" WHERE o.night = '{book.country.tonight}' ORDER BY offer"
+    ):
+        receipt = receipt_id(sender, sha256, night, again)
+        yield (night, folder, receipt, sha256, size, state, code, outcome, *counts)
 
 
 def gate_databases(book: Book) -> Iterator[Row]:
@@ -356,14 +358,9 @@ def books(book: Book) -> Iterator[Row]:
 
 def sources(book: Book) -> Iterator[Row]:
     """Every declared source with the files that came through it: absence is told too."""
-    used = [
-        (source, one.night == book.country.tonight)
-        for one in book.deliveries
-        for source in {c.facts["source"] for c in one.contents}
-    ]
-    tonight, ever = Counter(s for s, now in used if now), Counter(s for s, _ in used)
+    files = files_by_source(book)
     for one in sorted(book.night.project.sources.values(), key=lambda s: s.id):
-        yield (one.id, one.title.vi, CHANNELS[one.channel].vi, tonight[one.id], ever[one.id])
+        yield (one.id, one.title.vi, CHANNELS[one.channel].vi, *files.get(one.id, (0, 0)))
 
 
 def files(book: Book) -> Iterator[Row]:
@@ -380,7 +377,7 @@ NATION_ROWS: dict[str, Callable[[Book], Iterator[Row]]] = {
     "databases": lambda book: databases(book, "", NATION),
     "provinces": provinces,
     "facilities": lambda book: facilities(book, _units(book)),
-    "nights": lambda book: nights(book, _units(book)),
+    "nights": nights,
     "silent": lambda book: silent(book, _units(book)),
     "tasks": lambda book: tasks(book, _units(book)),
     "receipts": receipts,
@@ -401,7 +398,7 @@ NATION_ROWS: dict[str, Callable[[Book], Iterator[Row]]] = {
 PLACE_ROWS: dict[str, Callable[[Book, Place], Iterator[Row]]] = {
     "databases": _place_databases,
     "facilities": lambda book, place: facilities(book, place.units),
-    "nights": lambda book, place: nights(book, place.units),
+    "nights": lambda book, place: nights(book, place.id),
     "evenings": evenings,
     "silent": lambda book, place: silent(book, place.units),
     "failing": failing,

@@ -20,7 +20,7 @@ from typing import Any, Literal
 
 import polars as pl
 
-from datasach.report.counts import FATE_TITLES, FATES
+from datasach.report.counts import COUNTS, FATE_TITLES, FATES
 from datasach.report.words import PILLARS
 from datasach.spec.contract import Title
 from datasach.spec.rule import PILLAR_TITLES
@@ -178,7 +178,6 @@ COLUMNS: dict[str, Column] = {
     "kind": _column("Loại dữ liệu", "Kind of data", "code", 20),
 }  # fmt: skip
 
-COUNTS = ("read", *FATES)
 _SCORES = tuple(
     f"{pillar}_{part}" for pillar in PILLARS for part in ("share", "numerator", "denominator", "verdict")
 )  # fmt: skip

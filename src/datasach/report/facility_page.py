@@ -7,8 +7,9 @@ from typing import Any
 
 from datasach.report.book import Book, Context, receipt_link
 from datasach.report.counts import Counts
+from datasach.report.desk import issued_to
 from datasach.report.national_pages import level_titles
-from datasach.report.places import Unit
+from datasach.report.places import KINDS_SHOWN, Unit
 from datasach.report.quality import Failing
 from datasach.report.receipt_page import fix_first
 from datasach.report.render import say
@@ -17,6 +18,7 @@ from datasach.spec.rule import Rule
 
 FIX_FIRST = 5
 STRIP_NIGHTS = 30
+EVENINGS_SHOWN = 31
 TASKS_SHOWN = 20
 MOVES_SHOWN = 8
 UP = "../"
@@ -46,7 +48,7 @@ def facility(book: Book, name: str) -> Context:
     unit = book.country.units[name]
     failing = book.quality.failing.get(name, [])
     tone, sentence = _status(book, unit)
-    evenings = [unit.evenings[n] for n in sorted(unit.evenings, reverse=True)]
+    evenings = [unit.evenings[n] for n in sorted(unit.evenings, reverse=True)[:EVENINGS_SHOWN]]
     hidden = set(book.words.verdicts.sensitive)
     return {
         "unit": unit,
@@ -66,7 +68,8 @@ def facility(book: Book, name: str) -> Context:
         ],
         "evenings": [{"evening": e, "link": receipt_link(e.night, name, UP)} for e in evenings],
         "late_share": _share(book, name),
-        "nights": len(unit.evenings),
+        "nights": unit.nights,
+        "kind_nights": [e for e in evenings if e.night in book.country.nights[-KINDS_SHOWN:]],
         "levels": level_titles(book),
         "expected_vi": f" trên {unit.expected} đêm dự kiến" if unit.expected else "",
         "expected_en": f" of {unit.expected} expected" if unit.expected else "",
@@ -114,7 +117,10 @@ def _last_night(book: Book, unit: Unit, hidden: set[str]) -> Context | None:
     """What is to be mended of the last night in which it sent: the receipts' own list, without places."""
     if unit.last is None:
         return None
-    found = fix_first(book.receipts.get((unit.last, unit.id), []))
+    issued = issued_to(book.night.layout.root, unit.last, unit.id)
+    if not issued:
+        return None  # taken away when their time was over (datasach retain)
+    found = fix_first(issued)
     for cause in found:
         cause["counted"] = not any(table.split(".")[0] in hidden for table in cause["tables"])
     link = receipt_link(unit.last, unit.id, UP)

@@ -22,7 +22,7 @@ from datasach.report.counts import FATES, Share
 from datasach.report.night import Night
 from datasach.report.places import Country
 from datasach.store.layout import Layout
-from datasach.store.warehouse import sql_name
+from datasach.store.warehouse import sql_name, sql_text
 
 NIGHTS_SHOWN = 60
 
@@ -92,25 +92,31 @@ def keep(night: Night, country: Country) -> None:
         night, "scores", tonight,
         "SELECT database, facility, pillar, numerator, denominator FROM checks.scores ORDER BY ALL",
     )  # fmt: skip
+    # A nation has millions of these: summed once, for three files.
+    night.warehouse.execute(
+        "CREATE OR REPLACE TABLE checks.summed AS SELECT table_id, rule, facility, sum(tested)::BIGINT AS tested,"
+        " sum(failed)::BIGINT AS failed FROM checks.metrics WHERE tested > 0 AND facility IS NOT NULL GROUP BY ALL"
+    )
     keep_query(
         night, "metrics", tonight,
-        "SELECT table_id, rule, facility, sum(tested) AS tested, sum(failed) AS failed FROM checks.metrics"
-        " WHERE tested > 0 AND facility IS NOT NULL GROUP BY ALL ORDER BY ALL",
+        "SELECT table_id, rule, facility, tested, failed FROM checks.summed ORDER BY table_id, rule, facility",
     )  # fmt: skip
     keep_query(
         night, "failures", tonight,
-        "SELECT facility, rule, list(table_id ORDER BY failed DESC, table_id) FILTER (failed > 0) AS tables,"
-        " sum(tested)::BIGINT AS tested, sum(failed)::BIGINT AS failed FROM (SELECT table_id, rule, facility,"
-        " sum(tested) AS tested, sum(failed) AS failed FROM checks.metrics WHERE tested > 0 AND facility IS NOT NULL"
-        " GROUP BY ALL) GROUP BY facility, rule HAVING sum(failed) > 0 ORDER BY facility, rule",
+        "SELECT facility, rule, any_value(f.tables) AS tables, sum(tested)::BIGINT AS tested, sum(failed)::BIGINT AS failed"
+        " FROM checks.summed JOIN (SELECT facility, rule, list(table_id ORDER BY failed DESC, table_id) AS tables"
+        " FROM checks.summed WHERE failed > 0 GROUP BY facility, rule) f USING (facility, rule)"
+        " GROUP BY facility, rule ORDER BY facility, rule",
     )  # fmt: skip
     keep_query(
         night, "rules", tonight,
-        "SELECT rule, sum(tested) FILTER (t.rule IS NOT NULL) AS tested, sum(failed) FILTER (t.rule IS NOT NULL) AS failed,"
+        "SELECT rule, sum(tested) FILTER (t.rule IS NOT NULL)::BIGINT AS tested,"
+        " sum(failed) FILTER (t.rule IS NOT NULL)::BIGINT AS failed,"
         " count(DISTINCT facility) FILTER (failed > 0) AS facilities"
-        " FROM checks.metrics m LEFT JOIN checks.told t USING (rule, table_id)"
-        " WHERE tested > 0 AND facility IS NOT NULL GROUP BY rule HAVING count(t.rule) > 0 ORDER BY rule",
+        " FROM checks.summed LEFT JOIN checks.told t USING (rule, table_id)"
+        " GROUP BY rule HAVING count(t.rule) > 0 ORDER BY rule",
     )  # fmt: skip
+    night.warehouse.execute("DROP TABLE checks.summed")
     came = " UNION ALL ".join(
         f"SELECT '{t.id}' AS table_id, _facility AS facility FROM standard.{sql_name(t.id)}"
         f" WHERE _night = DATE '{tonight}'"
@@ -154,7 +160,7 @@ def kept(layout: Layout, name: str, tonight: str | None = None) -> dict[str, Pat
 
 def sql_list(paths: Iterable[Path]) -> str:
     """`read_parquet(…)` over files."""
-    quoted = ", ".join("'" + str(path).replace("'", "''") + "'" for path in paths)
+    quoted = ", ".join(f"'{sql_text(path)}'" for path in paths)
     return f"read_parquet([{quoted}])"
 
 

@@ -44,7 +44,7 @@ def national(book: Book, _: str) -> Context:
         "files": sum(e.files for e in evenings),
         "files_refused": outcomes.get("rejected", 0) + outcomes.get("rows_rejected", 0),
         "files_again": outcomes.get("duplicate", 0),
-        "counts_tonight": book.counts_of(country.tonight),
+        "counts_tonight": country.of_night(country.tonight).counts,
         "counts": country.counts,
         "persons": book.night.found.get("link", {}).get("persons"),
         "look_first": look_first(book),
@@ -52,7 +52,7 @@ def national(book: Book, _: str) -> Context:
             {"group": g, "rates": rates(book, g.rule.id)} for g in worst_groups(book)[:COSTLY]
         ],
         "tiles": _tiles(book),
-        "connected": sum(bool(u.evenings) and not u.authority for u in country.units.values()),
+        "connected": sum(bool(u.nights) and not u.authority for u in country.units.values()),
         "baseline": next(b.value for b in book.words.baselines.figures if b.id == "facilities"),
         "levels_table": coverage_by_level(book),
         "databases": [_database_row(book, d.id) for d in book.databases],
@@ -90,11 +90,11 @@ def coverage_by_level(book: Book) -> list[dict[str, Any]]:
     tonight = book.country.tonight
     sums: dict[str, list[int]] = {}
     for unit in book.country.units.values():
-        if unit.authority or not (unit.registered or unit.evenings):
+        if unit.authority or not (unit.registered or unit.nights):
             continue
         row = sums.setdefault(unit.level if unit.level in titles else "", [0, 0, 0])
         row[0] += unit.registered
-        row[1] += bool(unit.evenings)
+        row[1] += bool(unit.nights)
         row[2] += tonight in unit.evenings
     unknown = Title(vi="Chưa rõ cấp", en="Level unknown")
     return [
@@ -158,15 +158,17 @@ def look_first(book: Book) -> list[dict[str, Any]]:
                 n=len(silent), m=silent[0].silent),
             "#tinh",
         ))  # fmt: skip
-    refused = [
-        d for d in book.deliveries
-        if d.night == book.country.tonight and book.outcomes[d.offer] in ("rejected", "rows_rejected")
-    ]  # fmt: skip
+    tonight = [
+        e
+        for u in book.country.units.values()
+        if (e := u.evenings.get(book.country.tonight)) is not None
+    ]
+    refused = [n for e in tonight if (n := e.outcomes["rejected"] + e.outcomes["rows_rejected"])]
     if refused:
         found.append(_item(
             "watch",
             say("{n} tệp bị từ chối đêm nay, của {m} đơn vị gửi.", "{n} files were rejected tonight, from {m} senders.",
-                n=len(refused), m=len({d.sender for d in refused})),
+                n=sum(refused), m=len(refused)),
             "#tinh",
         ))  # fmt: skip
     for group in worst_groups(book)[:2]:
@@ -237,12 +239,11 @@ def _place_row(book: Book, place: Place) -> dict[str, Any]:
     }
 
 
-def nights_drawn(book: Book, units: list[Unit] | None = None) -> list[Column]:
+def nights_drawn(book: Book, place: str = "") -> list[Column]:
     """Rows by night of arrival; apart: what was held or rejected."""
-    chosen = list(book.country.units.values()) if units is None else units
     found = []
     for night in book.country.nights[-NIGHTS_DRAWN:]:
-        counts = total(u.evenings[night].counts for u in chosen if night in u.evenings)
+        counts = book.country.of_night(night, place).counts
         found.append(Column(short_day(night), counts.read, counts.quarantined + counts.rejected))
     return found
 

@@ -22,11 +22,12 @@ import polars as pl
 from datasach import __version__
 from datasach.errors import DatasachError
 from datasach.report import history, numbers
-from datasach.report.downloads import COUNTS, PARTS, read_table
+from datasach.report.counts import COUNTS
+from datasach.report.downloads import PARTS, read_table
 from datasach.report.issue import write_text
 from datasach.report.render import Renderer
 from datasach.report.task_list import reader
-from datasach.report.tasks import SEVERITY_ORDER, Task, tasks_of
+from datasach.report.tasks import SEVERITY_ORDER, Frame, Task, tasks_of
 from datasach.report.words import Words, load_words
 from datasach.report.workbook import Column, Sheet, write_workbook
 from datasach.report.workbooks import Speech, sheet_of, site_data
@@ -193,12 +194,12 @@ def gather(
     place = province or ""
     facilities = read_table(data, "facilities", place)
     members = set(facilities["facility"].to_list())
-    with reader() as query:
-        now = _open(tasks_of(layout, project, words.tasks, query, when), members)
+    with reader() as frame:
+        now = _open(tasks_of(layout, project, words.tasks, frame, when), members)
         then = (
-            _open(tasks_of(layout, project, words.tasks, query, before), members) if before else []
+            _open(tasks_of(layout, project, words.tasks, frame, before), members) if before else []
         )
-        trends = _trends(layout, query, when, members, words.verdicts.sensitive)
+        trends = _trends(layout, frame, when, members, words.verdicts.sensitive)
     provinces = read_table(data, "provinces").filter(pl.col("province") == place)
     earlier = _earlier(out, before)
     return Pack(
@@ -262,18 +263,18 @@ def _coverage(data: Path, place: str, facilities: pl.DataFrame) -> list[tuple[st
 
 
 def _trends(
-    layout: Layout, query: Any, night: str, members: set[str], sensitive: list[str]
+    layout: Layout, frame: Frame, night: str, members: set[str], sensitive: list[str]
 ) -> dict[str, dict[str, tuple[int, int]]]:
     """Rule → night → (tested, failed) over the pack's facilities, of the last nights."""
     paths = list(history.kept(layout, "metrics", night).values())[-TREND_NIGHTS:]
     found: dict[str, dict[str, tuple[int, int]]] = defaultdict(dict)
     listed = ", ".join("'" + code.replace("'", "''") + "'" for code in sorted(members)) or "''"
     silent = ", ".join(f"'{name}'" for name in sensitive) or "''"
-    for rule, when, tested, failed in query(
-        f"SELECT rule, night, sum(tested), sum(failed) FROM {history.sql_list(paths)}"
+    for rule, when, tested, failed in frame(
+        f"SELECT rule, night, sum(tested)::BIGINT AS tested, sum(failed)::BIGINT AS failed FROM {history.sql_list(paths)}"
         f" WHERE facility IN ({listed}) AND split_part(table_id, '.', 1) NOT IN ({silent}) GROUP BY ALL ORDER BY ALL"
-    ):
-        found[rule][when] = (int(tested), int(failed))
+    ).iter_rows():
+        found[rule][when] = (tested, failed)
     return found
 
 

@@ -63,9 +63,7 @@ def _marks(book: Book) -> list[dict[str, Any]]:
     for (table, _), records in current.items():
         sums[table] += records
     ours = {
-        "facilities": sum(
-            bool(u.evenings) and not u.authority for u in book.country.units.values()
-        ),
+        "facilities": sum(bool(u.nights) and not u.authority for u in book.country.units.values()),
         "visits": sums["kcb_emr.visit"],
         "prescriptions": sums["eprescription.prescription"],
         "referrals": sums["referral_reexam.referral"],

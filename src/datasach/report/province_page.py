@@ -56,10 +56,10 @@ def province(book: Book, name: str) -> Context:
         "silent": silent_units(book, place.units),
         "sent": sum(tonight in u.evenings for u in place.units if not u.authority),
         "expected": len(sending),
-        "nights_sent": sum(len(u.evenings) for u in sending),
+        "nights_sent": sum(u.nights for u in sending),
         "nights_expected": sum(u.expected for u in sending),
         "counts": place.counts,
-        "counts_tonight": total(u.evenings[tonight].counts for u in place.units if tonight in u.evenings),
+        "counts_tonight": book.country.of_night(tonight, name).counts,
         "scores": book.scores("", name),
         "databases": [
             {"spec": d, "records": book.records(d.id, name), "scores": book.scores(d.id, name)}
@@ -67,10 +67,10 @@ def province(book: Book, name: str) -> Context:
             if book.knows(d.id, name)
         ],
         "visits": book.channels.places.get(name),
-        "columns_data": nights_drawn(book, place.units),
+        "columns_data": nights_drawn(book, name),
         "kinds": book.words.data.kinds,
         "kind_sums": _kinds(place),
-        "night_sums": [(n, _of_night(place, n)) for n in reversed(nights)],
+        "night_sums": [(n, book.country.of_night(n, name)) for n in reversed(nights)],
         "pages": pages,
         "unsent": [u for u in place.units if not book.has_page(u)],
         **_table(book, shown if not pages else [], nights),
@@ -130,9 +130,3 @@ def _kinds(place: Place) -> dict[str, Counts]:
         for kind, counts in unit.kinds.items():
             found[kind] = found.get(kind, Counts()).plus(counts)
     return found
-
-
-def _of_night(place: Place, night: str) -> tuple[int, Counts]:
-    """Facilities that sent in a night, and its rows as they stand now."""
-    evenings = [(u, u.evenings[night]) for u in place.units if night in u.evenings]
-    return sum(not u.authority for u, _ in evenings), total(e.counts for _, e in evenings)

@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import polars as pl
+
 from datasach.report.cells import SEVERITIES
 from datasach.report.counts import FATE_TITLES, FATES
 from datasach.report.deliveries import Content, Delivery
@@ -21,6 +23,8 @@ from datasach.store.warehouse import sql_name
 
 MOST_LINES = 200_000
 """Lines of one workbook; a sheet holds 1,048,576. The receipts' counts are always whole."""
+SMALL = 5_000
+"""Findings up to which a workbook is made in memory, without files of its own on the way."""
 SUMMARY = (
     Column("Tệp", 36), Column("Biên nhận", 17), Column("Kết quả", 20), Column("Nghĩa là", 60),
     *(Column(FATE_TITLES[name].vi, 11) for name in ("read", *FATES)), Column("Bước tiếp theo", 60),
@@ -42,6 +46,7 @@ class ReceiptBooks:
 
     def __init__(self, night: Night, deliveries: list[Delivery]) -> None:
         self._night = night
+        self._found: dict[str, pl.DataFrame] | None = None
         self._contents: dict[tuple[str, str], list[tuple[str, Content]]] = {}
         for one in deliveries:
             named = [
@@ -70,27 +75,20 @@ class ReceiptBooks:
                 Sheet("Theo quy tắc", BY_RULE, map(_cause, causes)),
                 Sheet("Từng dòng", BY_LINE, self._lines(night, sender)),
             ],
+            is_small=sum(cause["times"] for cause in causes) < SMALL,
         )
         return True
 
     def _lines(self, night: str, sender: str) -> Iterator[tuple[Any, ...]]:
         named = {str(c.facts["file"]): name for name, c in self._contents.get((night, sender), [])}
-        if not named:
+        if self._found is None:
+            self._found = _found_lines(self._night)
+        parts = [self._found[file] for file in named if file in self._found]
+        if not parts:
             return
-        files = ", ".join(f"'{file}'" for file in named)
-        found = self._night.warehouse.rows(
-            f"SELECT DISTINCT table_id FROM checks.findings WHERE _file IN ({files}) ORDER BY 1"
-        )
-        left = MOST_LINES
-        for (table,) in found:
-            for file, row, unit, line, key, rule in self._night.warehouse.rows(
-                "SELECT f._file, f._row, s._unit, s._line, f._key, f.rule FROM checks.findings f"
-                f" LEFT JOIN standard.{sql_name(table)} s ON s._file = f._file AND s._row = f._row"
-                f" WHERE f.table_id = '{table}' AND f._file IN ({files})"
-                f" ORDER BY f._file, f._row, f.rule LIMIT {left}"
-            ):
-                left -= 1
-                yield self._line(named[file], table, row, unit, line, key, rule)
+        lines = pl.concat(parts).sort("table_id", "_file", "_row", "rule").head(MOST_LINES)
+        for file, *line in lines.iter_rows():
+            yield self._line(named[file], *line)
 
     def _line(
         self,
@@ -110,6 +108,28 @@ class ReceiptBooks:
             name, table, ma_lk, unit if enveloped else line, row, self._fields.get((rule, table), ""), rule,
             SEVERITIES[spec.severity][1].vi, spec.vi, spec.fix.vi, f"{spec.says} → {spec.fix.en}",
         )  # fmt: skip
+
+
+def _found_lines(night: Night) -> dict[str, pl.DataFrame]:
+    """File → _file, table_id, _row, _unit, _line, _key, rule of everything found in it, for the files `gather` chose
+    last: asked once for all senders, for a question costs as much as all its answers."""
+    tables = night.warehouse.rows(
+        "SELECT DISTINCT table_id FROM checks.findings SEMI JOIN checks.chosen_files USING (_file) ORDER BY 1"
+    )
+    parts = [
+        f"SELECT f._file, f.table_id, f._row, s._unit, s._line, f._key, f.rule FROM checks.findings f"
+        f" SEMI JOIN checks.chosen_files USING (_file)"
+        f" LEFT JOIN standard.{sql_name(table)} s ON s._file = f._file AND s._row = f._row"
+        f" WHERE f.table_id = '{table}'"
+        for (table,) in tables
+    ]
+    if not parts:
+        return {}
+    lines = night.warehouse.frame(
+        f"SELECT * FROM ({' UNION ALL '.join(parts)}) QUALIFY row_number()"
+        f" OVER (PARTITION BY _file ORDER BY table_id, _row, rule) <= {MOST_LINES}"
+    )
+    return {str(file): part for (file,), part in lines.partition_by("_file", as_dict=True).items()}
 
 
 def _summary(one: dict[str, Any]) -> tuple[Any, ...]:

@@ -62,10 +62,9 @@ class Receipts:
     def __init__(
         self, night: Night, words: Words, deliveries: list[Delivery], withheld: Iterable[str]
     ) -> None:
-        self._night, self._words = night, words
+        self._words = words
         self._withheld = frozenset(withheld)
         self._deliveries = deliveries
-        self._by_offer = {one.offer: one for one in deliveries}
         self._rules: dict[tuple[str, str], Rule] = {
             (rule.id, rule.table): rule for rule in night.project.rules
         }
@@ -149,16 +148,10 @@ class Receipts:
             for table, counts in sorted(delivery.tables.items())
         ]
 
-    def _twin(self, delivery: Delivery) -> Payload | None:
-        """The receipt of the delivery that brought the content first."""
-        first = delivery.duplicate_of
-        if first is None and delivery.state == "DUPLICATE" and delivery.copies:
-            first = delivery.copies[0][1].facts["offer"]
-        twin = self._by_offer.get(first) if first is not None else None
-        if twin is None:
-            return None
-        own = twin.sender == delivery.sender
-        return {"receipt": twin.receipt, "night": twin.night, "sender": twin.sender, "own": own}
+    @staticmethod
+    def _twin(delivery: Delivery) -> Payload | None:
+        twin = delivery.twin
+        return None if twin is None else {**twin._asdict(), "own": twin.sender == delivery.sender}
 
     def _reason(self, delivery: Delivery, outcome: str) -> Payload | None:
         """Why a file was not taken, where one code says it all."""

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from datasach.report.book import Book, Context, Sighting, receipt_link
+from datasach.report.book import BROKEN_BY, Book, Context, Sighting, receipt_link
 from datasach.report.catalogue import CONFIDENCE, DIMENSIONS, Catalogue, page_context
 from datasach.report.places import folder_of
 from datasach.report.quality import Failing, Group
 
 SHOWN_FIRST = 10
-FACILITIES_SHOWN = 20
-RECEIPTS_SHOWN = 3
-SENDERS_SHOWN = 20
 UP = "../"
 
 
@@ -67,7 +64,7 @@ def rule(book: Book, name: str) -> Context:
     databases = [book.night.project.databases[d] for d in entry.databases]
     broken = book.quality.broken_by.get(name, [])
     found_in = book.found_in.get(name, [])
-    shown = {facility for facility, _ in broken[:FACILITIES_SHOWN]}
+    shown = {facility for facility, _ in broken[:BROKEN_BY]}
     nights = list(zip(book.history.nights, book.history.of_rule(name), strict=True))
     return {
         "group": group,
@@ -75,8 +72,8 @@ def rule(book: Book, name: str) -> Context:
         "entry": entry,
         "databases": databases,
         "owners": list({d.owner.vi: d.owner for d in databases}.values()),
-        "facilities": [_facility(book, f, one, found_in) for f, one in broken[:FACILITIES_SHOWN]],
-        "more": max(0, len(broken) - FACILITIES_SHOWN),
+        "facilities": [_facility(book, f, one, found_in) for f, one in broken[:BROKEN_BY]],
+        "more": max(0, len(broken) - BROKEN_BY),
         "senders": [
             {
                 "unit": book.country.units.get(one.sender),
@@ -85,7 +82,7 @@ def rule(book: Book, name: str) -> Context:
             }
             for one in found_in
             if one.sender not in shown
-        ][:SENDERS_SHOWN],
+        ],
         "places": _places(book, group),
         "habits": book.habits.get(name, []),
         "nights": [(n, one) for n, one in nights if one],
@@ -102,7 +99,7 @@ def rule(book: Book, name: str) -> Context:
 
 def _facility(book: Book, name: str, one: Failing, found_in: list[Sighting]) -> dict[str, Any]:
     unit = book.country.units.get(name)
-    nights = [f for f in found_in if f.sender == name][:RECEIPTS_SHOWN]
+    nights = [f for f in found_in if f.sender == name]
     return {
         "id": name,
         "unit": unit,

@@ -15,12 +15,9 @@ from typing import Any
 from datasach import __version__
 from datasach.report import download_rows, pages, workbooks
 from datasach.report.book import Book, open_book
-from datasach.report.deliveries import gather
 from datasach.report.department import write_answers
-from datasach.report.issue import write_receipts
+from datasach.report.issue import issue_receipts
 from datasach.report.night import Night, Progress, gate_of
-from datasach.report.receipt_book import ReceiptBooks
-from datasach.report.receipts import Receipts
 from datasach.report.render import Renderer
 from datasach.report.words import load_words
 from datasach.store.layout import fsync_folder, move_pointer
@@ -37,23 +34,10 @@ def write_report(night: Night, progress: Progress) -> dict[str, Any]:
     renderer = Renderer(night.project.root, words, __version__, night.project.fingerprint)
     gate = gate_of(night)
     progress("receipts")
-    deliveries = gather(night)
-    receipts = Receipts(night, words, deliveries, gate.withheld)
-    payloads = receipts.payloads()
     tonight = night.until.isoformat()
-    names = dict(
-        night.warehouse.rows("SELECT facility, name FROM checks.facilities WHERE name IS NOT NULL")
-    )
-    issued = write_receipts(
-        night.layout.root / "receipts",
-        payloads,
-        names,
-        tonight,
-        renderer,
-        ReceiptBooks(night, deliveries),
-    )
+    receipts, issued = issue_receipts(night, words, renderer, gate, progress)
     progress("site")
-    book = open_book(night, words, deliveries, receipts.outcomes, gate, payloads)
+    book = open_book(night, words, gate)
     folder = _fresh_folder(night.layout.root / "reports", tonight)
     count = _write_site(book, renderer, folder)
     before = _pointed(folder.parent)
@@ -62,7 +46,7 @@ def write_report(night: Night, progress: Progress) -> dict[str, Any]:
     return {
         "site": str(folder / "index.html"),
         "pages": count,
-        "receipts": len(deliveries),
+        "receipts": receipts,
         "issued": issued,
     }
 

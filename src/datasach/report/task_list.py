@@ -12,7 +12,7 @@ import duckdb
 from datasach.errors import DatasachError
 from datasach.report import history, numbers
 from datasach.report.cells import SEVERITIES
-from datasach.report.tasks import STATE_TITLES, Query, Task, tasks_of
+from datasach.report.tasks import STATE_TITLES, Frame, Task, tasks_of
 from datasach.report.words import load_words
 from datasach.report.workbook import Column, Sheet, write_workbook
 from datasach.spec.project import Project
@@ -61,30 +61,29 @@ def list_tasks(
     nights = list(history.kept(layout, "metrics"))
     if not nights:
         raise DatasachError(f"{out}: no night has been reported here yet")
-    with reader() as query:
+    with reader() as frame:
         words = load_words(project.root)
-        tasks = tasks_of(layout, project, words.tasks, query)
+        tasks = tasks_of(layout, project, words.tasks, frame, with_closed=with_closed)
         facilities = {
             code: Facility(name or "", place or "")
-            for code, name, place in query(
+            for code, name, place in frame(
                 "SELECT facility, name, province_code FROM"
                 f" {history.sql_list([layout.state / 'results/checks.facilities.parquet'])}"
-            )
+            ).iter_rows()
         }
     shown = [
         task
         for task in tasks
-        if (with_closed or task.closed is None)
-        and facility in (None, task.facility)
+        if facility in (None, task.facility)
         and province in (None, facilities.get(task.facility, Facility("", "")).province)
     ]
     return TaskList(nights[-1], shown, facilities, frozenset(words.verdicts.sensitive))
 
 
 @contextmanager
-def reader() -> Iterator[Query]:
+def reader() -> Iterator[Frame]:
     with duckdb.connect() as con:
-        yield lambda sql: con.execute(sql).fetchall()
+        yield lambda sql: con.sql(sql).pl()
 
 
 def tasks_text(found: TaskList, limit: int = 50) -> str:

@@ -55,8 +55,9 @@ def plain(text: str) -> str:
     return UNSEEN.sub("", text)[:LONGEST]
 
 
-def write_workbook(path: Path, sheets: Sequence[Sheet]) -> None:
-    """Whole or not at all, as everything that is issued."""
+def write_workbook(path: Path, sheets: Sequence[Sheet], *, is_small: bool = False) -> None:
+    """Whole or not at all, as everything that is issued. A small one is made without temporary files, which cost
+    as much as its cells do."""
     import xlsxwriter  # here, not above: most commands write no workbook
 
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -64,7 +65,7 @@ def write_workbook(path: Path, sheets: Sequence[Sheet]) -> None:
     with tempfile.TemporaryDirectory() as scratch:
         options = {
             "strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False,
-            "constant_memory": True, "tmpdir": scratch,
+            "constant_memory": not is_small, "in_memory": is_small, "tmpdir": scratch,
         }  # fmt: skip
         book = xlsxwriter.Workbook(str(side), options)
         book.set_properties({"title": plain(path.stem), "created": MADE})

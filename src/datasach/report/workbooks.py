@@ -19,7 +19,8 @@ import polars as pl
 from datasach.errors import DatasachError
 from datasach.report import numbers
 from datasach.report.cells import SEVERITIES
-from datasach.report.downloads import COLUMNS, COUNTS, PARTS, TABLES, folder_of_part, read_table
+from datasach.report.counts import COUNTS
+from datasach.report.downloads import COLUMNS, PARTS, TABLES, folder_of_part, read_table
 from datasach.report.places import folder_of
 from datasach.report.tasks import STATE_TITLES
 from datasach.report.words import Words, load_words

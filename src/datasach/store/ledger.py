@@ -73,6 +73,9 @@ class FileRow:
     batch: str | None = None
 
 
+AT_ONCE = 50_000
+
+
 class Ledger:
     """One connection to the ledger of a warehouse, on behalf of one run."""
 
@@ -106,10 +109,18 @@ class Ledger:
     def rows(self, sql: str, parameters: Sequence[Any] = ()) -> list[sqlite3.Row]:
         return self._db.execute(sql, parameters).fetchall()
 
-    def frame(self, sql: str, parameters: Sequence[Any] = ()) -> pl.DataFrame:
-        cursor = self._db.execute(sql, parameters)
-        names = [column[0] for column in cursor.description]
-        return pl.DataFrame(cursor.fetchall(), schema=names, orient="row", infer_schema_length=None)
+    def frame(
+        self, sql: str, schema: dict[str, Any], parameters: Sequence[Any] = ()
+    ) -> pl.DataFrame:
+        """A query's rows with these columns. A nation's ledger has millions: they come by and by, and never stand
+        in memory as objects."""
+        cursor = self._db.cursor()
+        cursor.row_factory = None
+        cursor.execute(sql, parameters)
+        parts = [pl.DataFrame(schema=schema)]
+        while rows := cursor.fetchmany(AT_ONCE):
+            parts.append(pl.DataFrame(rows, schema=schema, orient="row"))
+        return pl.concat(parts)
 
     # -- runs ----------------------------------------------------------------------------------
 

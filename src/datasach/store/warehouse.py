@@ -74,6 +74,11 @@ def sql_name(table_id: str) -> str:
     return table_id.replace(".", "__")
 
 
+def sql_text(value: object) -> str:
+    """What stands between the quotes of a SQL string."""
+    return str(value).replace("'", "''")
+
+
 class Warehouse:
     """One DuckDB connection over a warehouse folder."""
 
@@ -172,10 +177,11 @@ def open_standard(warehouse: Warehouse, project: Project, ledger: Ledger) -> Non
         _view(warehouse, f"standard.{layer}", paths, columns)
     warehouse.put("standard.files", _files(ledger))
     for name, (sql, schema) in _LEDGER_TABLES.items():
-        rows = [tuple(row) for row in ledger.rows(sql)]
-        frame = pl.DataFrame(
-            rows, schema=dict.fromkeys(schema, pl.String), orient="row", strict=False
-        )
+        kinds = {
+            c: pl.Int64 if kind in ("BIGINT", "BOOLEAN") else pl.String
+            for c, kind in schema.items()
+        }
+        frame = ledger.frame(sql, kinds)
         typed = ", ".join(
             f'CAST("{column}" AS {kind}) AS "{column}"' for column, kind in schema.items()
         )
@@ -194,13 +200,12 @@ _FILE_COLUMNS = (
 
 def _files(ledger: Ledger) -> pl.DataFrame:
     """The ledger's contents, one row each, with real dates."""
-    rows = ledger.rows(
-        "SELECT file AS _file, offer, night, sender, source, channel, facility, declared_on,"
-        " vintage, signature, state, code, notes, units_said, units_read FROM files"
-    )
     numbers = dict.fromkeys(("offer", "units_said", "units_read"), pl.Int64)
-    schema = dict.fromkeys(_FILE_COLUMNS, pl.String) | numbers
-    frame = pl.DataFrame([tuple(row) for row in rows], schema=schema, orient="row")
+    frame = ledger.frame(
+        "SELECT file, offer, night, sender, source, channel, facility, declared_on,"
+        " vintage, signature, state, code, notes, units_said, units_read FROM files",
+        dict.fromkeys(_FILE_COLUMNS, pl.String) | numbers,
+    )
     return frame.with_columns(pl.col("night", "declared_on").str.to_date("%Y-%m-%d", strict=False))
 
 

@@ -15,9 +15,8 @@ from report_night import CANARIES, FIRST, SECOND, HandmadeNight, make_night, tex
 
 from datasach.errors import DatasachError
 from datasach.report import workbooks
-from datasach.report.counts import Counts
-from datasach.report.download_rows import kinds
-from datasach.report.downloads import COLUMNS, TABLES, offered, read_table
+from datasach.report.download_rows import told_kinds
+from datasach.report.downloads import COLUMNS, TABLES, frame_of, offered, read_table
 from datasach.report.pack import gather as gather_pack
 from datasach.report.pack import write_pack
 from datasach.report.site import write_report
@@ -112,18 +111,13 @@ def test_small_counts_are_hidden_with_those_they_could_be_worked_out_from(data: 
 def test_kinds_never_tell_how_many_rows_of_a_sensitive_database_came(
     report_project: Project,
 ) -> None:
-    def sent(night_: str, **rows: int) -> Any:
-        counts = {name.replace("__", "."): Counts(n, n) for name, n in rows.items()}
-        return SimpleNamespace(sender="01001", night=night_, tables=counts)
-
-    book = SimpleNamespace(words=load_words(report_project.root))
-    frame = kinds(
-        book,  # type: ignore[arg-type]
-        [
-            sent(FIRST, kcb_emr__visit=100, devices__device=7, prevention__hiv=2),
-            sent(SECOND, kcb_emr__visit=100, prevention__hiv=9, births_deaths__death=1),
-        ],
-    )
+    verdicts = load_words(report_project.root).verdicts
+    sent = [
+        (FIRST, "kcb_emr", 100), (FIRST, "devices", 7), (FIRST, "prevention", 2),
+        (SECOND, "kcb_emr", 100), (SECOND, "prevention", 9), (SECOND, "births_deaths", 1),
+    ]  # fmt: skip
+    rows = frame_of("kinds", (("01001", when, kind, n, n, 0, 0, 0, 0) for when, kind, n in sent))
+    frame = told_kinds(rows, verdicts.sensitive, verdicts.small_cell)
     found = {(str(d), k): n for d, k, n in frame.select("night", "kind", "read").iter_rows()}
     assert found == {
         (FIRST, "kcb_emr"): 100, (FIRST, "khac"): 9,  # the smallest other kind hides the two

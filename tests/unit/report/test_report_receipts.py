@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import shutil
+import sqlite3
 from typing import Any
 
 import polars as pl
 import pytest
 from report_night import CANARIES, FIRST, GOOD, SECOND, HandmadeNight, text_of
 
+from datasach.report import issue
 from datasach.report.counts import FATES
 from datasach.report.deliveries import receipt_id
 from datasach.report.places import folder_of
@@ -134,6 +137,76 @@ def test_a_receipt_whose_rows_were_superseded_is_issued_again_under_its_id(
     assert after["counts"]["superseded"] == 20
     page = (written.layout.root / "receipts" / FIRST / "01001" / "index.html").read_text("utf-8")
     assert "bản 2" in page
+
+
+CHANGES = [
+    "UPDATE checks.books SET accepted = accepted - 1, quarantined = quarantined + 1 WHERE accepted > 0",
+    "UPDATE checks.findings SET severity = 'flag' WHERE rule = 'VIS-901'",
+    "DELETE FROM checks.findings WHERE rule = 'BOK-901' AND _row = 7",
+    "DELETE FROM checks.findings WHERE rule = 'BOK-902'",
+    "UPDATE checks.findings SET _key = '79002|LK777' WHERE rule = 'VIS-901' AND _row = 2",
+    "DELETE FROM checks.held WHERE with_parent AND _row > 3",
+    "CREATE OR REPLACE VIEW standard.rejects AS SELECT 'e5e5e5e5e5e5e5e5' AS _file, 'kcb_emr.drug' AS table_id,"
+    " 7 AS _unit, NULL::BIGINT AS _line, 1 AS rows, 'PART_BASE64' AS code",
+    "CREATE OR REPLACE VIEW standard.units AS SELECT 'e5e5e5e5e5e5e5e5' AS _file, 1 AS _unit, '79002' AS facility,"
+    " 'LK001' AS ma_lk, 'visit' AS kind, 'XML1' AS parts, '3176' AS vintage, 'PART_NESTED' AS problems",
+]
+LEDGER_CHANGES = [
+    "UPDATE files SET detail = 'line 4, column 1' WHERE code = 'XML_SYNTAX'",
+    "UPDATE files SET signature = 'SIG_EXPIRED', notes = 'BOM' WHERE member = 'old.xml'",
+    "UPDATE files SET state = 'INGESTED' WHERE member = 'held.xml'",
+    "UPDATE offers SET code = 'FILE_EMPTY' WHERE path LIKE '%broken.xml'",
+]
+
+
+@pytest.mark.parametrize("change", [*CHANGES, *LEDGER_CHANGES])
+def test_what_is_not_built_again_would_say_nothing_new(written: HandmadeNight, change: str) -> None:
+    """The digests against the slow way: every receipt built and compared with the one that was issued."""
+    if change in LEDGER_CHANGES:
+        with sqlite3.connect(written.layout.ledger) as ledger:
+            ledger.execute(change)
+        ledger.close()
+    else:
+        written.warehouse.execute(change)
+    first = shutil.copytree(written.layout.root / "receipts", written.layout.root / "before")
+    kept = written.layout.state / "receipts.parquet"
+    aside = kept.rename(kept.with_name("aside"))
+    slow = write_report(written, lambda _: None)["issued"]
+    assert slow > 0
+    expected = files(written)
+    shutil.rmtree(written.layout.root / "receipts")
+    first.rename(written.layout.root / "receipts")
+    aside.rename(kept)
+    assert write_report(written, lambda _: None)["issued"] == slow
+    assert files(written) == expected
+
+
+def test_only_what_changed_is_built(
+    written: HandmadeNight, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    built: list[int] = []
+    real = issue.gather
+
+    def gather(night: Any, offers: list[int]) -> Any:
+        built.extend(offers)
+        return real(night, offers)
+
+    monkeypatch.setattr(issue, "gather", gather)
+    write_report(written, lambda _: None)
+    assert built == []
+    written.warehouse.execute(CHANGES[4])
+    write_report(written, lambda _: None)
+    names = {one["file"]["name"] for one in receipts(written).values() if one["sender"] == "79002"}
+    assert len(built) == len(names) > 0
+
+
+def test_a_night_that_was_taken_away_stays_away(written: HandmadeNight) -> None:
+    """`datasach retain` removes old nights of receipts; a late change of their rows does not bring them back."""
+    shutil.rmtree(written.layout.root / "receipts" / FIRST)
+    written.warehouse.execute(CHANGES[0])
+    write_report(written, lambda _: None)
+    assert not (written.layout.root / "receipts" / FIRST).exists()
+    assert (written.layout.root / "receipts" / SECOND).is_dir()
 
 
 def test_rows_of_a_withheld_database_wait_at_the_gate(night: HandmadeNight) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import random
 import zipfile
 from dataclasses import replace
 from datetime import date
@@ -11,16 +12,31 @@ from pathlib import Path
 import polars as pl
 import pytest
 from report_night import SECOND, HandmadeNight
+from slow_tasks import Seen, slow_tasks
 
 from datasach.report.site import write_report
 from datasach.report.task_list import list_tasks, tasks_text, write_tasks
-from datasach.report.tasks import Seen, Task, derive, due_day
+from datasach.report.tasks import Task, derive, due_day
 from datasach.report.words import load_words
 from datasach.report.workbook import Column, Sheet, write_workbook
 from datasach.spec.project import Project
 
 MONDAY = "2026-03-02"
 NIGHTS = [f"2026-03-{day:02}" for day in range(2, 12)]
+
+
+def fast_tasks(
+    nights: list[str], seen: list[Seen], came: set[tuple[str, str]], project: Project
+) -> list[Task]:
+    schema = {"facility": pl.String, "rule": pl.String, "night": pl.String, "tables": pl.String}
+    numbers = {"tested": pl.Int64, "failed": pl.Int64}
+    told = pl.DataFrame(seen, schema=schema | numbers, orient="row")
+    with_data = pl.DataFrame(
+        sorted(came), schema={"facility": pl.String, "night": pl.String}, orient="row"
+    )
+    terms = load_words(project.root).tasks
+    found = derive(nights, told, with_data, project, terms, with_closed=True)
+    return sorted(found, key=Task.urgency)
 
 
 @pytest.fixture
@@ -30,13 +46,12 @@ def lived(report_project: Project):
     def live(story: str, rule: str = "VIS-901") -> list[Task]:
         told = dict(zip(NIGHTS, story.split(), strict=False))
         seen = [
-            Seen(night, "79002", rule, ("kcb_emr.visit",), 100, int(count))
+            Seen("79002", rule, night, "kcb_emr.visit", 100, int(count))
             for night, count in told.items()
             if count != "-"
         ]
-        came = {(night, "79002") for night, count in told.items() if count != "-"}
-        terms = load_words(report_project.root).tasks
-        return derive(list(told), seen, came, report_project, terms)
+        came = {("79002", night) for night, count in told.items() if count != "-"}
+        return fast_tasks(list(told), seen, came, report_project)
 
     return live
 
@@ -89,6 +104,31 @@ def test_a_few_warnings_are_no_task(lived) -> None:
 
 def test_a_rule_that_is_no_longer_declared_leaves_no_task(lived) -> None:
     assert lived("9", "GON-001") == []
+
+
+def test_all_keys_at_once_live_as_each_would_alone(report_project: Project) -> None:
+    """Random stories of several facilities and rules: the arrays against the slow way, tasks in full."""
+    rng = random.Random(5)
+    rules = ["VIS-901", "BOK-901", "BOK-902", "GON-001"]
+    tables = ["kcb_emr.visit", "ehr_book.book", "ehr_book.book kcb_emr.visit", ""]
+    terms = load_words(report_project.root).tasks
+    reopened = closed = 0
+    for _ in range(200):
+        nights = NIGHTS[: rng.randint(1, 10)]
+        came = {(f, n) for f in ("01001", "79002", "79003") for n in nights if rng.random() < 0.7}
+        seen = [
+            Seen(facility, rule, night, rng.choice(tables), rng.choice([10, 600, 2000]), rng.choice([0, 0, 0, 1, 5, 9]))
+            for facility in ("01001", "79002", "79003")
+            for rule in rules
+            for night in nights
+            if rng.random() < 0.6
+        ]  # fmt: skip
+        expected = slow_tasks(nights, seen, came, report_project, terms)
+        rng.shuffle(seen)
+        assert fast_tasks(nights, seen, came, report_project) == expected
+        reopened += sum(bool(task.earlier) for task in expected)
+        closed += sum(task.closed is not None for task in expected)
+    assert reopened > 50 and closed > 100
 
 
 def test_due_days_skip_weekends() -> None:

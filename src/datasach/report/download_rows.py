@@ -258,12 +258,14 @@ def tables(book: Book) -> Iterator[Row]:
         rows = published.get(database.id, {"tables": {}})["tables"]
         for table in database.tables.values():
             counts = book.table_counts.get(table.id, Counts())
+            told = book.quality.scores.tells(table.id)
             yield (
                 database.id,
                 table.id,
                 table.title.vi,
-                rows.get(table.name, {"rows": 0})["rows"],
-                *counts,
+                rows.get(table.name, {"rows": 0})["rows"] if told else None,
+                *(counts if told else [None] * len(counts)),
+                not told,
             )
 
 

@@ -226,7 +226,7 @@ TABLES: dict[str, Table] = {
         _table("fields", "nation", "Thông tin ưu tiên: có giá trị", "Priority fields: filled",
                "table", "field", "field_name", "whose", "filled", "expected", "filled_share", "suppressed"),
         _table("tables", "nation", "Bảng của các cơ sở dữ liệu", "Tables of the databases",
-               "database", "table", "table_name", "published_rows", *COUNTS),
+               "database", "table", "table_name", "published_rows", *COUNTS, "suppressed"),
         _table("channels", "both", "Hai kênh", "Two channels",
                "facility", "name", "province", "identical", "different", "only_coordination", "only_insurance"),
         _table("channel_fields", "both", "Hai kênh: trường khác nhau", "Two channels: fields that differ",

@@ -11,7 +11,7 @@ import polars as pl
 
 from datasach.report import history, places, quality, tasks, trends, twice
 from datasach.report.catalogue import Catalogue, collect
-from datasach.report.counts import COUNTS, Counts
+from datasach.report.counts import SQL_SUMS, Counts
 from datasach.report.history import History
 from datasach.report.night import Gate, Night
 from datasach.report.places import Country, Unit, folder_of
@@ -21,6 +21,7 @@ from datasach.report.trends import Trends
 from datasach.report.twice import Channels
 from datasach.report.words import Words
 from datasach.spec.contract import Database, Title
+from datasach.store.warehouse import sql_texts
 
 BROKEN_BY = 20
 """Facilities that a rule's page lists, those it holds most rows of first."""
@@ -175,7 +176,7 @@ def open_book(night: Night, words: Words, gate: Gate) -> Book:
 
 def _habits(night: Night, sensitive: list[str]) -> dict[str, list[HabitCount]]:
     """Of rules that some habit breaks, without the sensitive databases."""
-    silent = ", ".join(f"'{name}'" for name in sensitive) or "''"
+    silent = sql_texts(sensitive)
     found: dict[str, list[HabitCount]] = defaultdict(list)
     for rule, habit, facilities, tested, failed in night.warehouse.rows(
         "SELECT rule, habit, max(facilities), sum(tested)::BIGINT, sum(failed)::BIGINT FROM checks.metrics_by_habit"
@@ -201,7 +202,7 @@ def _found_in(night: Night, found: Quality, sensitive: list[str]) -> dict[str, l
             sorted(set(shown)), schema={"rule": pl.String, "folder": pl.String}, orient="row"
         ),
     )
-    silent = ", ".join(f"'{name}'" for name in sensitive) or "''"
+    silent = sql_texts(sensitive)
     told = f"split_part(table_id, '.', 1) NOT IN ({silent})"
     sightings: dict[str, list[Sighting]] = defaultdict(list)
     for rule, *one in night.warehouse.rows(
@@ -238,11 +239,10 @@ def _open_tasks(night: Night, words: Words, tonight: str) -> dict[str, list[Task
 
 
 def _by_table(night: Night) -> dict[str, Counts]:
-    sums = ", ".join(f"sum({name})::BIGINT" for name in COUNTS)
     return {
         table: Counts(*counts)
         for table, *counts in night.warehouse.rows(
-            f"SELECT table_id, {sums} FROM checks.sent GROUP BY table_id"
+            f"SELECT table_id, {SQL_SUMS} FROM checks.sent GROUP BY table_id"
         )
     }
 

@@ -10,6 +10,8 @@ from datasach.spec.contract import Title
 
 FATES = ("accepted", "quarantined", "rejected", "superseded", "duplicate")
 COUNTS = ("read", *FATES)
+SQL_SUMS = ", ".join(f"sum({name})::BIGINT AS {name}" for name in COUNTS)
+"""The six numbers added up, in SQL."""
 FATE_TITLES: dict[str, Title] = {
     "read": Title(vi="Đã đọc", en="Read"),
     "accepted": Title(vi="Chấp nhận", en="Accepted"),

@@ -106,7 +106,7 @@ class Delivery:
     code: str | None
     detail: str | None
     duplicate_of: int | None
-    receipt: str
+    receipt: str = ""
     contents: list[Content] = field(default_factory=list)
     copies: list[tuple[str, Content]] = field(default_factory=list)
     """(name in the archive, the content that had arrived before)."""
@@ -197,27 +197,13 @@ def gather(night: Night, offers: Sequence[int] | None = None) -> list[Delivery]:
             "checks.chosen", pl.DataFrame({"offer": offers}, schema={"offer": pl.Int64})
         )
     deliveries = {}
-    for (
-        offer,
-        when,
-        sender,
-        again,
-        folder,
-        path,
-        size,
-        sha256,
-        state,
-        code,
-        detail,
-        first,
-    ) in night.warehouse.rows(
-        "SELECT offer, night, sender, again, folder, path, size, sha256, state, code, detail, duplicate_of"
+    for sender, again, *facts in night.warehouse.rows(
+        "SELECT sender, again, offer, night, folder, path, size, sha256, state, code, detail, duplicate_of"
         f" FROM checks.offers{chosen} ORDER BY offer"
     ):
-        receipt = receipt_id(sender, sha256, when, again)
-        deliveries[offer] = Delivery(
-            offer, when, folder, path, size, sha256, state, code, detail, first, receipt
-        )
+        one = Delivery(*facts)
+        one.receipt = receipt_id(sender, one.sha256, one.night, again)
+        deliveries[one.offer] = one
     copies = night.warehouse.rows(
         f"SELECT offer, member, _file FROM checks.copies{chosen} ORDER BY ALL"
     )

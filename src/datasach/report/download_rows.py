@@ -11,7 +11,7 @@ import polars as pl
 from datasach.report.audit_pages import files_by_source
 from datasach.report.book import Book
 from datasach.report.catalogue import write_csv
-from datasach.report.counts import COUNTS, Counts
+from datasach.report.counts import COUNTS, SQL_SUMS, Counts
 from datasach.report.deliveries import receipt_id
 from datasach.report.downloads import frame_of, write_dictionary, write_table
 from datasach.report.linkage_page import linkage
@@ -112,10 +112,9 @@ def nights(book: Book, place: str = "") -> Iterator[Row]:
 
 
 def evenings(book: Book, place: Place) -> Iterator[Row]:
-    sums = ", ".join(f"sum({name})::BIGINT AS {name}" for name in COUNTS)
     yield from book.night.warehouse.rows(
         "SELECT folder, night, string_agg(outcome || ' ' || n, ', ' ORDER BY outcome), sum(n)::BIGINT,"
-        f" {sums} FROM (SELECT folder, night, outcome, count(*) AS n, {sums} FROM checks.deliveries"
+        f" {SQL_SUMS} FROM (SELECT folder, night, outcome, count(*) AS n, {SQL_SUMS} FROM checks.deliveries"
         f" SEMI JOIN (SELECT folder FROM checks.units WHERE place = '{place.id}') USING (folder) GROUP BY ALL)"
         " GROUP BY folder, night ORDER BY folder, night"
     )
@@ -307,24 +306,12 @@ def people(book: Book) -> Iterator[Row]:
 
 
 def receipts(book: Book) -> Iterator[Row]:
-    for (
-        night,
-        sender,
-        folder,
-        sha256,
-        again,
-        size,
-        state,
-        code,
-        outcome,
-        *counts,
-    ) in book.night.warehouse.rows(
-        "SELECT o.night, o.sender, o.folder, o.sha256, o.again, o.size, o.state, o.code, d.outcome,"
+    for night, sender, again, folder, sha256, *rest in book.night.warehouse.rows(
+        "SELECT o.night, o.sender, o.again, o.folder, o.sha256, o.size, o.state, o.code, d.outcome,"
         f" {', '.join(f'd.{name}' for name in COUNTS)} FROM checks.offers o JOIN checks.deliveries d USING (offer)"
         f" WHERE o.night = '{book.country.tonight}' ORDER BY offer"
     ):
-        receipt = receipt_id(sender, sha256, night, again)
-        yield (night, folder, receipt, sha256, size, state, code, outcome, *counts)
+        yield (night, folder, receipt_id(sender, sha256, night, again), sha256, *rest)
 
 
 def gate_databases(book: Book) -> Iterator[Row]:
@@ -352,9 +339,8 @@ def gate(book: Book) -> Iterator[Row]:
 
 def books(book: Book) -> Iterator[Row]:
     """Rows by database, each content once."""
-    sums = ", ".join(f"sum({name})::BIGINT" for name in COUNTS)
     yield from book.night.warehouse.rows(
-        f"SELECT split_part(table_id, '.', 1) AS database, {sums} FROM checks.books GROUP BY ALL ORDER BY ALL"
+        f"SELECT split_part(table_id, '.', 1) AS database, {SQL_SUMS} FROM checks.books GROUP BY ALL ORDER BY ALL"
     )
 
 

@@ -22,7 +22,7 @@ from datasach.report.counts import FATES, Share
 from datasach.report.night import Night
 from datasach.report.places import Country
 from datasach.store.layout import Layout
-from datasach.store.warehouse import sql_name, sql_text
+from datasach.store.warehouse import sql_name, sql_text, sql_texts
 
 NIGHTS_SHOWN = 60
 
@@ -180,13 +180,12 @@ def look_back(night: Night, tonight: str, sensitive: list[str]) -> History:
         f" FROM {scores} GROUP BY ALL ORDER BY ALL"
     ):
         found._shares[(database, pillar)][when] = Share(top, bottom)
-    told = ", ".join(f"'{name}'" for name in sensitive) or "''"
     placed = ", ".join(f"('{when}', {at})" for at, when in enumerate(found.nights))
     night.warehouse.execute(
         "CREATE OR REPLACE TEMP TABLE facility_lines AS SELECT facility, any_value(coalesce(f.cap, '')) AS cap, pillar,"
         " any_value(night) AS night, k, (sum(numerator) / sum(denominator))::FLOAT AS share"
         f" FROM {scores} JOIN (VALUES {placed}) n(night, k) USING (night) LEFT JOIN checks.facilities f USING (facility)"
-        f" WHERE facility IS NOT NULL AND database NOT IN ({told}) GROUP BY facility, pillar, k HAVING sum(denominator) > 0"
+        f" WHERE facility IS NOT NULL AND database NOT IN ({sql_texts(sensitive)}) GROUP BY facility, pillar, k HAVING sum(denominator) > 0"
     )
     groups = 1 + night.warehouse.value("SELECT count(*) FROM facility_lines") // AT_ONCE
     for group in range(groups):

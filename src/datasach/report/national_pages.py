@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 from datasach.report.book import Book, Context
@@ -27,10 +28,8 @@ COSTLY = 5
 
 def national(book: Book, _: str) -> Context:
     country = book.country
-    evenings = [
-        u.evenings[country.tonight] for u in country.units.values() if country.tonight in u.evenings
-    ]
-    outcomes = sum((e.outcomes for e in evenings), type(evenings[0].outcomes)()) if evenings else {}
+    evenings = country.evenings_tonight()
+    outcomes: Counter[str] = sum((e.outcomes for e in evenings), Counter())
     places = sorted(
         country.places.values(),
         key=lambda p: (p.id == "khac", not p.units, -p.counts.read, p.id),
@@ -42,8 +41,8 @@ def national(book: Book, _: str) -> Context:
         "sent": len(country.sent_tonight()),
         "expected": len(country.expected_tonight()),
         "files": sum(e.files for e in evenings),
-        "files_refused": outcomes.get("rejected", 0) + outcomes.get("rows_rejected", 0),
-        "files_again": outcomes.get("duplicate", 0),
+        "files_refused": outcomes["rejected"] + outcomes["rows_rejected"],
+        "files_again": outcomes["duplicate"],
         "counts_tonight": country.of_night(country.tonight).counts,
         "counts": country.counts,
         "persons": book.night.found.get("link", {}).get("persons"),
@@ -158,12 +157,8 @@ def look_first(book: Book) -> list[dict[str, Any]]:
                 n=len(silent), m=silent[0].silent),
             "#tinh",
         ))  # fmt: skip
-    tonight = [
-        e
-        for u in book.country.units.values()
-        if (e := u.evenings.get(book.country.tonight)) is not None
-    ]
-    refused = [n for e in tonight if (n := e.outcomes["rejected"] + e.outcomes["rows_rejected"])]
+    evenings = book.country.evenings_tonight()
+    refused = [n for e in evenings if (n := e.outcomes["rejected"] + e.outcomes["rows_rejected"])]
     if refused:
         found.append(_item(
             "watch",

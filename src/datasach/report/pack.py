@@ -34,6 +34,7 @@ from datasach.report.workbooks import Speech, sheet_of, site_data
 from datasach.spec.project import Project
 from datasach.spec.rule import Rule
 from datasach.store.layout import Layout
+from datasach.store.warehouse import sql_texts
 
 NATION = "VN"
 BEFORE = timedelta(7)
@@ -268,8 +269,7 @@ def _trends(
     """Rule → night → (tested, failed) over the pack's facilities, of the last nights."""
     paths = list(history.kept(layout, "metrics", night).values())[-TREND_NIGHTS:]
     found: dict[str, dict[str, tuple[int, int]]] = defaultdict(dict)
-    listed = ", ".join("'" + code.replace("'", "''") + "'" for code in sorted(members)) or "''"
-    silent = ", ".join(f"'{name}'" for name in sensitive) or "''"
+    listed, silent = sql_texts(sorted(members)), sql_texts(sensitive)
     for rule, when, tested, failed in frame(
         f"SELECT rule, night, sum(tested)::BIGINT AS tested, sum(failed)::BIGINT AS failed FROM {history.sql_list(paths)}"
         f" WHERE facility IN ({listed}) AND split_part(table_id, '.', 1) NOT IN ({silent}) GROUP BY ALL ORDER BY ALL"

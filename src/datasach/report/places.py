@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import polars as pl
 
-from datasach.report.counts import COUNTS, NOTHING, Counts, total
+from datasach.report.counts import COUNTS, NOTHING, SQL_SUMS, Counts, total
 from datasach.report.deliveries import folder_of as folder_of
 from datasach.report.night import Night
 from datasach.report.words import Tone, Words, worst
@@ -118,6 +118,9 @@ class Country:
     def files(self) -> int:
         return sum(u.files for u in self.units.values())
 
+    def evenings_tonight(self) -> list[Evening]:
+        return [e for u in self.units.values() if (e := u.evenings.get(self.tonight)) is not None]
+
     def expected_tonight(self) -> list[Unit]:
         return [u for u in self.units.values() if u.expected]
 
@@ -144,9 +147,8 @@ def survey(night: Night, words: Words) -> Country:
             orient="row",
         ),
     )
-    sums = ", ".join(f"sum({name})::BIGINT" for name in COUNTS)
     for folder, sent, first, last, files, *counts in query(
-        f"SELECT folder, count(DISTINCT night), min(night), max(night), count(*), {sums} FROM checks.deliveries GROUP BY folder"
+        f"SELECT folder, count(DISTINCT night), min(night), max(night), count(*), {SQL_SUMS} FROM checks.deliveries GROUP BY folder"
     ):
         unit = units[folder]
         unit.nights, unit.first, unit.last, unit.files = sent, first, last, files
@@ -160,12 +162,11 @@ def survey(night: Night, words: Words) -> Country:
 
 
 def _add_evenings(night: Night, words: Words, units: dict[str, Unit], nights: list[str]) -> None:
-    sums = ", ".join(f"sum({name})::BIGINT AS {name}" for name in COUNTS)
     ends: dict[str, tuple[Counter[str], Tone]] = {}
     since = nights[-NIGHTS_SHOWN:][0]
     for folder, when, said, files, *counts in night.warehouse.rows(
         "SELECT folder, night, string_agg(outcome || ' ' || n, ';' ORDER BY outcome), sum(n)::BIGINT,"
-        f" {sums} FROM (SELECT folder, night, outcome, count(*) AS n, {sums} FROM checks.deliveries GROUP BY ALL)"
+        f" {SQL_SUMS} FROM (SELECT folder, night, outcome, count(*) AS n, {SQL_SUMS} FROM checks.deliveries GROUP BY ALL)"
         " GROUP BY folder, night"
         f" QUALIFY night >= '{since}' OR night = max(night) OVER (PARTITION BY folder) ORDER BY folder, night"
     ):
@@ -199,12 +200,11 @@ def _add_kinds(night: Night, words: Words, units: dict[str, Unit], nights: list[
 
 
 def _night_sums(night: Night) -> dict[tuple[str, str], NightSum]:
-    sums = ", ".join(f"sum({name})::BIGINT" for name in COUNTS)
     return {
         (when, place): NightSum(senders, facilities, files, Counts(*counts))
         for when, place, senders, facilities, files, *counts in night.warehouse.rows(
             "SELECT night, coalesce(place, ''), count(DISTINCT folder), count(DISTINCT folder) FILTER (NOT is_authority),"
-            f" count(*), {sums} FROM checks.deliveries JOIN checks.units USING (folder)"
+            f" count(*), {SQL_SUMS} FROM checks.deliveries JOIN checks.units USING (folder)"
             " GROUP BY GROUPING SETS ((night, place), (night))"
         )
     }

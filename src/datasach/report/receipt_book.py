@@ -82,7 +82,8 @@ class ReceiptBooks:
     def _lines(self, night: str, sender: str) -> Iterator[tuple[Any, ...]]:
         named = {str(c.facts["file"]): name for name, c in self._contents.get((night, sender), [])}
         if self._found is None:
-            self._found = _found_lines(self._night)
+            files = [str(c.facts["file"]) for group in self._contents.values() for _, c in group]
+            self._found = _found_lines(self._night, files)
         parts = [self._found[file] for file in named if file in self._found]
         if not parts:
             return
@@ -110,15 +111,18 @@ class ReceiptBooks:
         )  # fmt: skip
 
 
-def _found_lines(night: Night) -> dict[str, pl.DataFrame]:
-    """File → _file, table_id, _row, _unit, _line, _key, rule of everything found in it, for the files `gather` chose
-    last: asked once for all senders, for a question costs as much as all its answers."""
+def _found_lines(night: Night, files: list[str]) -> dict[str, pl.DataFrame]:
+    """File → _file, table_id, _row, _unit, _line, _key, rule of everything found in it: asked once for all senders,
+    for a question costs as much as all its answers."""
+    night.warehouse.put(
+        "checks.booked_files", pl.DataFrame({"_file": files}, schema={"_file": pl.String})
+    )
     tables = night.warehouse.rows(
-        "SELECT DISTINCT table_id FROM checks.findings SEMI JOIN checks.chosen_files USING (_file) ORDER BY 1"
+        "SELECT DISTINCT table_id FROM checks.findings SEMI JOIN checks.booked_files USING (_file) ORDER BY 1"
     )
     parts = [
         f"SELECT f._file, f.table_id, f._row, s._unit, s._line, f._key, f.rule FROM checks.findings f"
-        f" SEMI JOIN checks.chosen_files USING (_file)"
+        f" SEMI JOIN checks.booked_files USING (_file)"
         f" LEFT JOIN standard.{sql_name(table)} s ON s._file = f._file AND s._row = f._row"
         f" WHERE f.table_id = '{table}'"
         for (table,) in tables

@@ -11,10 +11,11 @@ from pathlib import Path
 
 import polars as pl
 
-from datasach.report.counts import COUNTS, FATES
+from datasach.report.counts import COUNTS, FATES, SQL_SUMS
 from datasach.report.deliveries import fates_of
 from datasach.report.night import Night
 from datasach.store.layout import fsync_file
+from datasach.store.warehouse import sql_texts
 
 
 def take_stock(night: Night, withheld: Collection[str], made_by: str) -> None:
@@ -24,11 +25,10 @@ def take_stock(night: Night, withheld: Collection[str], made_by: str) -> None:
             checks.digests  offer, digest: of all that its receipt says; `made_by` stands for declarations and
                             words, `withheld` names the databases the gate holds
     """
-    sums = ", ".join(f"sum({name})::BIGINT AS {name}" for name in COUNTS)
     night.warehouse.execute(
         f"""
         CREATE OR REPLACE TABLE checks.sent AS
-        SELECT offer, table_id, {sums} FROM (
+        SELECT offer, table_id, {SQL_SUMS} FROM (
             SELECT f.offer, b.table_id, {", ".join(f"b.{name}" for name in COUNTS)}
             FROM checks.books b JOIN checks.contents f USING (_file)
             UNION ALL
@@ -37,7 +37,7 @@ def take_stock(night: Night, withheld: Collection[str], made_by: str) -> None:
         ) GROUP BY offer, table_id
         """
     )
-    held_back = ", ".join(f"'{name}'" for name in sorted(withheld)) or "''"
+    held_back = sql_texts(sorted(withheld))
     fates = fates_of(night)
     parts = [
         f"SELECT _file, hash('b', table_id, {', '.join(COUNTS)}, split_part(table_id, '.', 1) IN ({held_back}))"

@@ -7,7 +7,7 @@ Parquet; nothing here outlives the run.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -77,6 +77,16 @@ def sql_name(table_id: str) -> str:
 def sql_text(value: object) -> str:
     """What stands between the quotes of a SQL string."""
     return str(value).replace("'", "''")
+
+
+def sql_texts(values: Iterable[object]) -> str:
+    """What stands between the brackets of IN: with no value, the empty text (IN () is no SQL, and NOT IN (NULL)
+    is never true).
+
+    >>> sql_texts(["a", "o'b"])
+    "'a', 'o''b'"
+    """
+    return ", ".join(f"'{sql_text(value)}'" for value in values) or "''"
 
 
 class Warehouse:

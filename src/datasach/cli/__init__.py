@@ -14,7 +14,7 @@ from datasach.cli import answers, keeping, nights, persons, privacy, signing
 from datasach.errors import DatasachError
 from datasach.log import masked_traceback
 
-settings.prefer_fast_sorts()
+settings.tune_process()
 
 
 class _Verbs(click.Group):

@@ -30,6 +30,7 @@ def link(
     """Link RECORDS (Parquet) by a linkage document: persons, weighed pairs, a queue for people."""
     from datasach.pipeline.linking import link_files, plan_files, told
 
+    settings.keep_freed_memory()
     wards = (root or settings.find_project()) / "datasets/_reference/wards.csv.gz"
     if plan:
         click.echo(plan_files(list(records), linkage, wards))

@@ -7,9 +7,10 @@ one more sort finds what several passes found twice and which pass was first.
 
 from __future__ import annotations
 
-import tempfile
+import mmap
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -18,8 +19,10 @@ from datasach.spec.matching import Pass
 
 Array = np.ndarray[Any, Any]
 PASS_BITS = np.uint64(5)
-STEP = 1 << 24
+STEP = 1 << 20
 """Pairs looked at together where all would be copied."""
+FEW = 5
+"""Rows of a block up to which pairs are made column by column."""
 _MIX = np.uint64(0x9E3779B97F4A7C15)
 
 
@@ -65,13 +68,10 @@ def packed_keys(keys: Array, bits: np.uint64, first_row: int = 0) -> Array:
 
 def _runs(packed: Array, bits: np.uint64) -> tuple[Array, Array]:
     """Where each run of equal keys starts, and its length; only runs of two and more."""
-    heads = packed >> bits
-    starts = (
-        np.flatnonzero(np.r_[True, heads[1:] != heads[:-1]]) if len(heads) else np.zeros(0, int)
-    )
-    sizes = np.diff(np.r_[starts, len(heads)])
-    several = sizes > 1
-    return starts[several], sizes[several]
+    as_before = ((packed[1:] ^ packed[:-1]) >> bits) == 0
+    turns = np.flatnonzero(np.diff(as_before, prepend=False, append=False))
+    starts, ends = turns[::2], turns[1::2]
+    return starts, ends - starts + 1
 
 
 def pairs_of_pass(packed: Array, bits: np.uint64, at_most: int) -> tuple[list[Array], Array, int]:
@@ -80,7 +80,13 @@ def pairs_of_pass(packed: Array, bits: np.uint64, at_most: int) -> tuple[list[Ar
     mask = (np.uint64(1) << bits) - np.uint64(1)
     found = []
     for size in np.unique(sizes[sizes <= at_most]):
-        rows = packed[starts[sizes == size][:, None] + np.arange(size)] & mask
+        first = starts[sizes == size]
+        if size <= FEW:
+            # Most blocks are of two or three: a column of rows at a time, which NumPy gathers fastest.
+            columns = [packed[first + place] & mask for place in range(size)]
+            found += [(a << bits) | b for a, b in combinations(columns, 2)]
+            continue
+        rows = packed[first[:, None] + np.arange(size)] & mask
         left, right = np.triu_indices(size, 1)
         # At most about 8 million pairs at a time.
         step = max(1, 8_000_000 // len(left))
@@ -123,32 +129,34 @@ def candidates(passes: list[Pass], part: Any, rows: int) -> tuple[Array, Array, 
     """
     bits = row_bits(rows)
     counts, largest, left_out = [], [], []
-    # Pairs wait in a file until all are found: in memory they would stand there twice while they are joined.
-    with tempfile.TemporaryFile() as found_pairs:
-        for number, each in enumerate(passes):
-            keys = keys_of(part(name) for name in each.on)
-            found, giants, size = pairs_of_pass(packed_keys(keys, bits), bits, each.at_most)
-            lost = 0
-            if len(giants):
-                lost = _pairs_inside(keys[giants.astype(np.int64)])
-                if each.split:
-                    inside = np.zeros(rows, bool)
-                    inside[giants.astype(np.int64)] = True
-                    finer = keys_of([keys, *(part(name) for name in each.split)])
-                    finer[~inside] = 0
-                    more, _, _ = pairs_of_pass(packed_keys(finer, bits), bits, each.at_most)
-                    found += more
-                    lost -= sum(map(len, more))
-            counts.append(sum(map(len, found)))
-            largest.append(size)
-            left_out.append(lost)
-            for some in found:
-                some <<= PASS_BITS
-                some |= np.uint64(number)
-                found_pairs.write(some.data)
-            del found, keys
-        found_pairs.seek(0)
-        pairs = np.fromfile(found_pairs, np.uint64)
+    # Memory that grows where it is: joined from a list, all pairs would stand there twice.
+    room, used = mmap.mmap(-1, mmap.PAGESIZE, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS), 0
+    for number, each in enumerate(passes):
+        keys = keys_of(part(name) for name in each.on)
+        found, giants, size = pairs_of_pass(packed_keys(keys, bits), bits, each.at_most)
+        lost = 0
+        if len(giants):
+            lost = _pairs_inside(keys[giants.astype(np.int64)])
+            if each.split:
+                inside = np.zeros(rows, bool)
+                inside[giants.astype(np.int64)] = True
+                finer = keys_of([keys, *(part(name) for name in each.split)])
+                finer[~inside] = 0
+                more, _, _ = pairs_of_pass(packed_keys(finer, bits), bits, each.at_most)
+                found += more
+                lost -= sum(map(len, more))
+        counts.append(sum(map(len, found)))
+        largest.append(size)
+        left_out.append(lost)
+        for some in found:
+            some <<= PASS_BITS
+            some |= np.uint64(number)
+            if used + some.nbytes > len(room):
+                room.resize(max(used + some.nbytes, len(room) * 5 // 4))
+            room[used : used + some.nbytes] = some.data.cast("B")
+            used += some.nbytes
+        del found, keys
+    pairs = np.frombuffer(room, np.uint64, used // 8)
     pairs.sort()
     first = np.ones(len(pairs), bool)
     for at in range(1, len(pairs), STEP):

@@ -11,9 +11,8 @@ from __future__ import annotations
 
 import numpy as np
 import polars as pl
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
+from datasach.link.partition import components
 from datasach.store.warehouse import Warehouse
 
 
@@ -27,7 +26,7 @@ def cluster(warehouse: Warehouse) -> int:
         "SELECT sid, citizen_id, birth_year, sex, record_key FROM link.signatures ORDER BY sid"
     )
     edges = warehouse.frame("SELECT sid_a, sid_b, rank FROM link.edges ORDER BY rank, sid_a, sid_b")
-    labels = _components(signatures.height, edges)
+    labels = components(signatures.height, edges["sid_a"].to_numpy(), edges["sid_b"].to_numpy())
     labels, cut = _mend(signatures, edges, labels)
     elders = (
         pl.DataFrame({"sid": signatures["sid"], "label": labels})
@@ -40,14 +39,6 @@ def cluster(warehouse: Warehouse) -> int:
         pl.DataFrame(cut, schema={"sid_a": pl.Int64, "sid_b": pl.Int64}, orient="row"),
     )
     return len(cut)
-
-
-def _components(size: int, edges: pl.DataFrame) -> np.ndarray:
-    if edges.is_empty():
-        return np.arange(size)
-    a, b = edges["sid_a"].to_numpy(), edges["sid_b"].to_numpy()
-    graph = coo_array((np.ones(len(a), dtype=np.int8), (a, b)), shape=(size, size))
-    return np.asarray(connected_components(graph, directed=False)[1])
 
 
 def _mend(

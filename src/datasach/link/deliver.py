@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from pathlib import Path
@@ -17,8 +18,9 @@ import pyarrow.parquet as pq
 from datasach.link.encode import Array
 from datasach.link.engine import Linked
 from datasach.link.weigh import CHUNK
+from datasach.store.warehouse import sql_text
 
-BATCH = 1_000_000
+BATCH = 1 << 18
 DISTINCT = ("record_key", "person_id", "key_a", "key_b", "weight")
 """Columns in which a dictionary would hold nearly as many values as there are rows."""
 THRESHOLDS = (-2, 0, 2, 4, 6, 8, 10, 15, 20)
@@ -70,12 +72,16 @@ def representatives(linked: Linked) -> Array:
 def person_ids(keys: pl.Series) -> pl.Series:
     """Ids of the persons that records with these keys name. They say nothing about the person, and look like
     no number that means a person elsewhere."""
-    # One thread: two wait for each other more than they do.
-    with duckdb.connect(config={"threads": 1}) as db:
-        names = pl.DataFrame({"k": keys})  # noqa: F841 (read by DuckDB under this name)
-        return db.sql(
-            "SELECT 'P-' || left(md5('datasach person ' || k), 16) AS id FROM names"
-        ).pl()["id"]
+    # Through a file, and its name in the query: DuckDB imports all of pandas to see whether a table in memory, or
+    # a parameter, is one of its. One thread: two wait for each other more than they do.
+    with tempfile.TemporaryDirectory() as folder, duckdb.connect(config={"threads": 1}) as db:
+        path = Path(folder, "keys.parquet")
+        pl.DataFrame({"k": keys}).write_parquet(path, compression="uncompressed")
+        ids = db.sql(
+            "SELECT 'P-' || left(md5('datasach person ' || k), 16) AS id"
+            f" FROM read_parquet('{sql_text(path)}')"
+        )
+        return pl.DataFrame(ids.to_arrow_table())["id"]
 
 
 def _write_persons(
@@ -135,7 +141,7 @@ def _pairs(linked: Linked, keys: pl.Series) -> Iterator[pl.DataFrame]:
     for start in range(0, len(chosen), CHUNK):
         some = chosen[start : start + CHUNK]
         left, right = linked.pairs.left[some], linked.pairs.right[some]
-        levels = linked.scorer.levels(left, right)
+        levels = list(linked.pairs.levels[:, some])
         bits = linked.scorer.bits(left, levels)
         plain = linked.scorer.prior + np.sum(bits, axis=0)
         yield pl.DataFrame(
@@ -239,9 +245,13 @@ def _write(path: Path, frames: Iterator[pl.DataFrame]) -> None:
         if writer is None:
             few = [name for name in table.schema.names if name not in DISTINCT]
             writer = pq.ParquetWriter(
-                temporary, table.schema, compression="zstd", use_dictionary=few
+                temporary,
+                table.schema,
+                compression="zstd",
+                use_dictionary=few,
+                write_statistics=False,
             )
-        writer.write_table(table.cast(writer.schema))
+        writer.write_table(table)
     if writer is None:
         pq.write_table(pa.table({}), temporary)
     else:

@@ -82,9 +82,13 @@ class Rarity:
             return self.eighths[np.minimum(values, len(self.eighths) - 1)]
         found = np.full(len(values), self.otherwise, np.uint8)
         if len(self.values):
-            at = np.minimum(np.searchsorted(self.values, values), len(self.values) - 1)
-            hit = self.values[at] == values
-            found[hit] = self.eighths[at[hit]]
+            # Few values stand often: a table of twenty bits of their hash sends most of the others away at once.
+            may = np.zeros(1 << 20, bool)
+            may[_twenty_bits(self.values)] = True
+            some = np.flatnonzero(may[_twenty_bits(values)])
+            at = np.minimum(np.searchsorted(self.values, values[some]), len(self.values) - 1)
+            hit = self.values[at] == values[some]
+            found[some[hit]] = self.eighths[at[hit]]
         return found
 
     @classmethod
@@ -115,6 +119,10 @@ class Rarity:
         )  # fmt: skip
 
 
+def _twenty_bits(values: Array) -> Array:
+    return (values.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15)) >> np.uint64(44)
+
+
 def _eighths(total: int, count: Any) -> Any:
     bits = np.minimum(np.log2(np.maximum(total, 2) / count), MOST_BITS)
     return np.round(np.maximum(bits, 0) * EIGHTHS).astype(np.uint8)
@@ -137,6 +145,10 @@ class Feature:
     vocabularies: dict[str, Vocabulary] = field(default_factory=dict)
     only_same: bool = False
 
+    @property
+    def rows(self) -> int:
+        return len(next(iter(self.arrays.values())))
+
     def part(self, name: str) -> Array:
         """A part as uint64, 0 where not known, for blocking."""
         return PARTS[self.kind][name](self.arrays)
@@ -157,19 +169,22 @@ def encode_names(
     Placeholders ("Vô Danh", "Con bà …") are nobody's name. Works on distinct names.
     """
     sent, which, counts = distinct_of(full)
-    parsed = parse_distinct(sent)
+    columns = ["name_lower", "name_folded", "is_placeholder_name"]
+    parsed = parse_distinct(sent, [*columns, "full_name"] if skipped else columns)
+    skip = parsed["is_placeholder_name"]
+    if skipped:
+        skip = skip | parsed["full_name"].is_in(skipped) | sent.is_in(skipped)
     words = (
         pl.DataFrame(
             {
                 "n": counts,
-                "marked": parsed["full_name"].str.to_lowercase(),
-                "name": parsed["name_folded"].str.strip_chars(" "),
-                "skip": parsed["is_placeholder_name"]
-                | parsed["full_name"].is_in(skipped)
-                | sent.is_in(skipped),
+                "marked": parsed["name_lower"],
+                "name": parsed["name_folded"],
+                "skip": skip,
             }
         )
         .with_row_index("at")
+        .with_columns(pl.col("name").str.strip_chars(" "))
         .filter(~pl.col("skip").fill_null(True) & (pl.col("name") != ""))
         .drop("skip")
     )
@@ -217,11 +232,11 @@ def encode_names(
 
 def _plain_tokens(folded: pl.Series) -> pl.Series:
     """Folded names as lists of tokens with telex residue undone and i for a final y."""
-    tokens = (
-        folded.str.replace_all(r"[^a-z' ]+", " ")
-        .str.split(" ")
-        .list.eval(pl.element().filter(pl.element() != ""))
-    )
+    odd = folded.str.contains(r"[^a-z' ]|  |\A | \z")
+    if odd.any():
+        plain = folded.str.replace_all(r"[^a-z']+", " ").str.strip_chars(" ")
+        folded = pl.select(pl.when(odd).then(plain).otherwise(folded)).to_series()
+    tokens = folded.str.split(" ").list.eval(pl.element().filter(pl.element() != ""))
     distinct = tokens.explode().unique().drop_nulls()
     mended = {t: plain_token(t) for t in distinct.to_list()}
     changed = {t: m for t, m in mended.items() if t != m}
@@ -252,22 +267,22 @@ def plain_token(token: str) -> str:
 
 def encode_dates(day: pl.Series, year: pl.Series | None) -> Feature:
     """A date as year*512 + month*32 + day; month and day 0 when only the year is known; 0: not known."""
-    if day.dtype == pl.String:
-        text = day.str.strip_chars()
-        iso = text.str.to_date("%Y-%m-%d", strict=False)
-        joined = text.str.to_date("%Y%m%d", strict=False)
-        only = pl.select(pl.when(text.str.contains(r"\A[0-9]{4}\z")).then(text)).to_series()
-        date = pl.select(pl.coalesce(iso, joined)).to_series()
-        given_year = only.cast(pl.Int32, strict=False)
-    else:
-        date = day.cast(pl.Date)
-        given_year = pl.Series([None], dtype=pl.Int32).new_from_index(0, len(day))
-    if year is not None:
-        given_year = given_year.fill_null(year.cast(pl.Int32, strict=False))
-    y = date.dt.year().fill_null(given_year).fill_null(0).to_numpy().astype(np.int32)
-    md = (
-        (date.dt.month().cast(pl.Int32) * 32 + date.dt.day().cast(pl.Int32)).fill_null(0).to_numpy()
+    distinct, which, _ = distinct_of(day.cast(pl.String))
+    text = pl.col("t").str.strip_chars()
+    date = pl.coalesce(
+        text.str.to_date("%Y-%m-%d", strict=False), text.str.to_date("%Y%m%d", strict=False)
     )
+    alone = pl.when(text.str.contains(r"\A[0-9]{4}\z")).then(text).cast(pl.Int32, strict=False)
+    parts = pl.DataFrame({"t": distinct}).select(
+        year=date.dt.year().fill_null(alone),
+        month_day=date.dt.month().cast(pl.Int32) * 32 + date.dt.day().cast(pl.Int32),
+    )
+    # The last is for rows without a date.
+    y = np.append(parts["year"].fill_null(0).to_numpy(), np.int32(0))[which]
+    md = np.append(parts["month_day"].fill_null(0).to_numpy(), np.int32(0))[which]
+    if year is not None:
+        known = year.cast(pl.Int32, strict=False).fill_null(0).to_numpy()
+        y = np.where(y == 0, known, y)
     y[(y < 1850) | (y > 2200)] = 0
     packed = np.where(y > 0, y * 512 + md, 0).astype(np.int32)
     return Feature("date", {"date": packed})
@@ -281,23 +296,20 @@ def encode_ids(ids: pl.Series, skipped: list[str]) -> Feature:
 
     Letters are dropped: a card's ten digits say who it is. Zero: not known, or skipped.
     """
-    text = ids.cast(pl.String)
-    text = pl.select(pl.when(~text.is_in(skipped)).then(text)).to_series() if skipped else text
-    plain = text.str.slice(-16).cast(pl.UInt64, strict=False)
-    number = plain.fill_null(0).to_numpy().copy()
-    odd = np.flatnonzero((plain.is_null() & text.is_not_null()).to_numpy())
-    if len(odd):
-        digits = text.gather(odd).str.replace_all(r"[^0-9]", "").str.slice(-16)
-        number[odd] = digits.cast(pl.UInt64, strict=False).fill_null(0).to_numpy()
-    nibbles = np.zeros(len(number), np.uint64)
-    for place in range(4):
-        number, four = np.divmod(number, np.uint64(10_000))
-        nibbles |= FOUR_DIGITS[four.astype(np.int64)] << np.uint64(16 * place)
+    text = _without(ids.cast(pl.String), skipped)
+    plain = text.cast(pl.UInt64, strict=False)
+    odd = (plain.is_null() & text.is_not_null()) | (text.str.len_bytes() > 16).fill_null(False)
+    nibbles = _nibbles(text).copy()
+    at = np.flatnonzero(odd.to_numpy())
+    if len(at):
+        nibbles[at] = _nibbles(text.gather(at).str.replace_all("[^0-9]", "").str.slice(-16))
     return Feature("id", {"id": nibbles})
 
 
-FOUR_DIGITS = np.array([int(f"{n:04d}", 16) for n in range(10_000)], np.uint64)
-"""0 … 9999 with one digit a nibble."""
+def _nibbles(digits: pl.Series) -> Array:
+    """Decimal digits read as hexadecimal are one nibble each."""
+    read = digits.str.to_integer(base=16, dtype=pl.UInt64, strict=False)
+    return read.fill_null(0).to_numpy()
 
 
 def verify_citizen_ids(
@@ -334,10 +346,16 @@ def verify_citizen_ids(
 
 def encode_codes(values: pl.Series, skipped: list[str], known: Vocabulary | None = None) -> Feature:
     """Codes that are the same or different (sex, an ethnic group)."""
-    text = values.cast(pl.String)
-    text = pl.select(pl.when(~text.is_in(skipped)).then(text)).to_series() if skipped else text
-    codes, vocabulary = _coded(text, known)
-    return Feature("code", {"code": codes}, {"code": vocabulary})
+    distinct, which, counts = distinct_of(values.cast(pl.String))
+    codes, vocabulary = _coded_distinct(_without(distinct, skipped), counts, known)
+    return Feature("code", {"code": codes[which]}, {"code": vocabulary})
+
+
+def _without(texts: pl.Series, skipped: list[str]) -> pl.Series:
+    """The same with null for what says nothing."""
+    if not skipped:
+        return texts
+    return pl.select(pl.when(~texts.is_in(skipped)).then(texts)).to_series()
 
 
 def encode_places(
@@ -349,26 +367,36 @@ def encode_places(
     `successors` (code, commune, province): what each code of a commune, old or new, means since the merger.
     A commune that was split is read as its default successor; the province is the commune's where it is known.
     """
+    sent, which, counts = distinct_of(place.cast(pl.String))
+    means = pl.DataFrame({"code": sent}).with_columns(
+        commune="code", province=pl.lit(None, pl.String)
+    )
     if successors is not None:
-        found = (
-            place.cast(pl.String)
-            .alias("code")
-            .to_frame()
-            .join(successors, on="code", how="left", maintain_order="left")
+        found = means.join(successors, on="code", how="left", maintain_order="left")
+        means = found.select(
+            commune=pl.coalesce("commune_right", "commune"), province="province_right"
         )
-        place = found["commune"].fill_null(place.cast(pl.String))
-        if larger is not None:
-            larger = found["province"].fill_null(larger.cast(pl.String))
-    inner = encode_codes(place, skipped, known["place"] if known else None)
-    arrays = {"place": inner.arrays["code"]}
-    vocabularies = {"place": inner.vocabularies["code"]}
-    if larger is not None:
-        outer = encode_codes(larger, skipped, known["larger"] if known else None)
-        arrays["larger"] = outer.arrays["code"]
-        vocabularies["larger"] = outer.vocabularies["code"]
-    else:
-        arrays["larger"] = arrays["place"]
-    return Feature("place", arrays, vocabularies)
+    inner, communes = _coded_distinct(
+        _without(means["commune"], skipped), counts, known["place"] if known else None
+    )
+    place_code = inner[which]
+    if larger is None:
+        return Feature("place", {"place": place_code, "larger": place_code}, {"place": communes})
+    # The province is the commune's where that is known, else what was sent.
+    given, which_given, _ = distinct_of(larger.cast(pl.String))
+    is_known = np.append(means["province"].is_not_null().to_numpy(), False)
+    at = np.where(is_known[which], which, len(sent) + which_given)
+    names = pl.concat([means["province"], given])
+    counts = np.bincount(at, minlength=len(names) + 1)[:-1]
+    names = pl.select(pl.when(pl.Series(counts) > 0).then(names)).to_series()
+    outer, provinces = _coded_distinct(
+        _without(names, skipped), counts, known["larger"] if known else None
+    )
+    return Feature(
+        "place",
+        {"place": place_code, "larger": outer[at]},
+        {"place": communes, "larger": provinces},
+    )
 
 
 def encode_texts(
@@ -389,16 +417,15 @@ def encode_texts(
 
 def distinct_of(texts: pl.Series) -> tuple[pl.Series, Array, Array]:
     """Distinct texts, which of them each row has (their number: none), and how many rows have each."""
-    coded = texts.to_arrow().dictionary_encode()
-    distinct = pl.Series(coded.dictionary, dtype=pl.String)
-    which = coded.indices.fill_null(len(distinct)).to_numpy()
-    return distinct, which, np.bincount(which, minlength=len(distinct) + 1)[:-1]
-
-
-def _coded(texts: pl.Series, known: Vocabulary | None) -> tuple[Array, Vocabulary]:
-    distinct, which, counts = distinct_of(texts)
-    codes, vocabulary = _coded_distinct(distinct, counts, known)
-    return codes[which], vocabulary
+    # A set of categories of their own, so that codes are 0, 1, 2 …; several times cheaper than Arrow's dictionary.
+    codes = texts.cast(pl.Categorical(pl.Categories.random())).to_physical()
+    last: Any = codes.max()
+    many = 0 if last is None else last + 1
+    # NumPy gathers by integers of its own width twice as fast as by others.
+    which = codes.fill_null(many).to_numpy().astype(np.intp)
+    somewhere = np.zeros(many + 1, np.int64)
+    somewhere[which] = np.arange(len(which))
+    return texts.gather(somewhere[:many]), which, np.bincount(which, minlength=many + 1)[:-1]
 
 
 def _coded_distinct(

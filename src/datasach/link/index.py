@@ -124,7 +124,7 @@ class Index:
             "wb",
         )
         group = components(records.rows, linked.pairs.left[held], linked.pairs.right[held])
-        _first_rows(group).astype(np.int32).tofile(folder / "group.bin")
+        group.tofile(folder / "group.bin")
         linked.person.astype(np.int32).tofile(folder / "person.bin")
         manifest = {
             "linkage": records.document.linkage, "version": records.document.version,
@@ -253,7 +253,7 @@ class Index:
             self.document.loose,
         )
         held = w >= self.document.loose
-        label = _first_rows(components(len(rows), a[held], b[held]))
+        label = components(len(rows), a[held], b[held])
         before = np.asarray(self._map("person.bin", np.int32))
         changed = self._write(
             fresh, fresh_keys, known, rows, rows[persons], rows[label], alive,
@@ -433,13 +433,6 @@ def _meet(run: Array, keys: Array) -> tuple[Array, Array]:
     starts = np.repeat(low - np.r_[0, np.cumsum(count)[:-1]], count)
     at = np.arange(len(which)) + starts
     return which, (run[at] & mask).astype(np.int64)
-
-
-def _first_rows(label: Array) -> Array:
-    """Component numbers as the smallest row of each."""
-    first = np.full(int(label.max(initial=-1)) + 1, -1, np.int64)
-    first[label[::-1]] = np.arange(len(label) - 1, -1, -1)
-    return first[label] if len(label) else label
 
 
 def _append(path: Path, values: Array) -> None:

@@ -38,8 +38,10 @@ def learn(document: Matching, comparisons: Comparisons, part: Any, rows: int) ->
     totals = {name: np.zeros(size) for name, size in zip(names, sizes, strict=True)}
     told: dict[str, Any] = {"records": rows, "anchors": {}}
     evidence: list[tuple[set[str], int]] = []
-    for anchor in document.train.anchors:
-        a, b = _anchored(anchor, part, rows, document.train.sample)
+    anchored = [_packed(anchor, part, rows) for anchor in document.train.anchors]
+    for anchor, packed in zip(document.train.anchors, anchored, strict=True):
+        # Blocks of more than four are as likely a shared number as a person.
+        a, b = _pairs(packed, rows, document.train.sample, 4)
         told["anchors"][" + ".join(anchor)] = len(a)
         if len(a) < FEW:
             continue
@@ -60,7 +62,7 @@ def learn(document: Matching, comparisons: Comparisons, part: Any, rows: int) ->
             assumed.append(name)
             m[name] = smoothed(1000 * np.array([START.get(level, 0.01) for level in each.levels]))
     told["assumed"] = assumed
-    matches = _matches_per_record(document, part, rows)
+    matches = _matches_per_record(anchored[:3], rows)
     kin = kin_model(document.kin, comparisons, u) if document.kin else {}
     model = Model(
         document.version, m, u, matches, kin, document.kin.pairs_per_record if document.kin else 0.0,
@@ -86,22 +88,28 @@ def _learn_lookalike(
 ) -> Lookalike | None:
     """Pairs that are alike, told apart by ids: how many are one person, and what else two people share."""
     compared = scorer.comparisons
-    left, right = _anchored(lookalikes.agree, part, rows, 10 * document.train.sample, 40)
-    levels = [each.compare(left, right) for each in compared.each]
-    same = np.zeros(len(left), bool)
-    different = np.zeros(len(left), bool)
-    for column in lookalikes.told_apart_by:
-        at = scorer.names.index(column)
-        ids = compared.each[at]
-        own = np.ones(len(left), bool)
-        state = getattr(ids, "state", None)
-        if state is not None:
-            own = (state[left] == 1) & (state[right] == 1)
-        same |= own & (levels[at] == 1)
-        different |= own & (levels[at] == ids.levels.index("different") + 1) & ~same
+    left, right = _pairs(
+        _packed(lookalikes.agree, part, rows), rows, 10 * document.train.sample, 40
+    )
+    same, different = _told_apart(lookalikes, scorer, left, right)
+    # What is not told apart teaches nothing, and of the others only those that are alike do: what is cheap to
+    # compare is asked first, names last.
+    of_names = {i for trio in compared.trio.values() for i in trio}
+    told = same | different
+    left, right, same, different = left[told], right[told], same[told], different[told]
+    for i, each in enumerate(compared.each):
+        if each.name in lookalikes.same and i not in of_names:
+            wanted = [each.levels.index(level) + 1 for level in lookalikes.same[each.name]]
+            alike = np.isin(each.compare(left, right), wanted)
+            left, right, same, different = left[alike], right[alike], same[alike], different[alike]
+    unasked = np.zeros(len(left), np.uint8)
+    levels = [
+        each.compare(left, right) if each.name in lookalikes.same else unasked
+        for each in compared.each
+    ]
     alike = scorer.are_alike(lookalikes.same, levels)
     same &= alike
-    different &= alike & ~same
+    different &= alike
     scorer.model.learnt_on["lookalikes"][lookalikes.id] = [int(same.sum()), int(different.sum())]
     if different.sum() < 20:
         return None
@@ -112,16 +120,35 @@ def _learn_lookalike(
     # Rarer together means more surely one person: where chance says otherwise it is levelled.
     odds = np.maximum.accumulate(np.log2(one / two))
     shares = {}
-    for each, level in zip(compared.each, levels, strict=True):
+    for each in compared.each:
         if each.name in lookalikes.same:
             continue
         if each.name == lookalikes.told_apart_by[0]:
             shares[each.name] = scorer.model.u[each.name]
             continue
-        counts = level_shares([level[different]], [len(each.levels)])[0]
+        level = each.compare(left[different], right[different])
+        counts = level_shares([level], [len(each.levels)])[0]
         if counts.sum() >= 20:
             shares[each.name] = smoothed(counts + 5 * np.array(scorer.model.u[each.name]), 1e-4)
     return Lookalike(lookalikes.id, lookalikes.same, [float(x) for x in odds], shares)
+
+
+def _told_apart(
+    lookalikes: Lookalikes, scorer: Scorer, left: Array, right: Array
+) -> tuple[Array, Array]:
+    """Pairs that an id of their own shows to be one person, and those that it shows to be two."""
+    same = np.zeros(len(left), bool)
+    different = np.zeros(len(left), bool)
+    for column in lookalikes.told_apart_by:
+        ids = scorer.comparisons.each[scorer.names.index(column)]
+        level = ids.compare(left, right)
+        own = np.ones(len(left), bool)
+        state = getattr(ids, "state", None)
+        if state is not None:
+            own = (state[left] == 1) & (state[right] == 1)
+        same |= own & (level == 1)
+        different |= own & (level == ids.levels.index("different") + 1)
+    return same, different & ~same
 
 
 def _random_pairs(rows: int) -> tuple[Array, Array]:
@@ -133,15 +160,22 @@ def _random_pairs(rows: int) -> tuple[Array, Array]:
     return np.minimum(left, right), np.maximum(left, right)
 
 
-def _anchored(
-    anchor: list[str], part: Any, rows: int, sample: int, at_most: int = 4
-) -> tuple[Array, Array]:
-    bits = row_bits(rows)
-    packed = packed_keys(keys_of(part(name) for name in anchor), bits)
-    # Blocks of more than four are as likely a shared number as a person.
+def _packed(on: list[str], part: Any, rows: int) -> Array:
+    """Rows sorted by what they have in these parts, as `packed_keys` makes them."""
+    return packed_keys(keys_of(part(name) for name in on), row_bits(rows))
+
+
+def _sorted_pairs(packed: Array, bits: np.uint64, at_most: int) -> Array:
     found, _, _ = pairs_of_pass(packed, bits, at_most)
     pairs = np.concatenate(found) if found else np.zeros(0, np.uint64)
     pairs.sort()
+    return pairs
+
+
+def _pairs(packed: Array, rows: int, sample: int, at_most: int) -> tuple[Array, Array]:
+    """Pairs of rows with one key, evenly chosen where there are more than `sample`."""
+    bits = row_bits(rows)
+    pairs = _sorted_pairs(packed, bits, at_most)
     if len(pairs) > sample:
         pairs = pairs[np.linspace(0, len(pairs) - 1, sample).astype(np.int64)]
     return (pairs >> bits).astype(np.int64), (
@@ -149,16 +183,9 @@ def _anchored(
     ).astype(np.int64)
 
 
-def _matches_per_record(document: Matching, part: Any, rows: int) -> float:
+def _matches_per_record(anchored: list[Array], rows: int) -> float:
     """Pairs of one person per record, from two anchors that miss independently (Lincoln and Petersen)."""
-    bits = row_bits(rows)
-    sets = []
-    for anchor in document.train.anchors[:3]:
-        packed = packed_keys(keys_of(part(name) for name in anchor), bits)
-        found, _, _ = pairs_of_pass(packed, bits, 8)
-        pairs = np.concatenate(found) if found else np.zeros(0, np.uint64)
-        pairs.sort()
-        sets.append(pairs)
+    sets = [_sorted_pairs(packed, row_bits(rows), 8) for packed in anchored]
     best = max((len(s) for s in sets), default=0)
     for i, a in enumerate(sets):
         for b in sets[i + 1 :]:

@@ -15,6 +15,7 @@ is taken off only before a common surname. The name beside "CB" (con bà) may be
 """
 
 import re
+from collections.abc import Iterable
 from typing import Final, NamedTuple
 
 import polars as pl
@@ -189,12 +190,16 @@ def parse_column(series: pl.Series) -> pl.DataFrame:
     """
     sent = series.cast(pl.String).alias("sent").to_frame()
     distinct = sent.get_column("sent").unique().drop_nulls()
-    parsed = parse_distinct(distinct).insert_column(0, distinct)
+    parsed = parse_distinct(distinct, _COLUMNS).insert_column(0, distinct)
     return sent.join(parsed, on="sent", how="left", maintain_order="left").drop("sent")
 
 
-def parse_distinct(distinct: pl.Series) -> pl.DataFrame:
-    """As `parse_column`, for values that stand there once each and are not null."""
+def parse_distinct(distinct: pl.Series, columns: Iterable[str]) -> pl.DataFrame:
+    """These columns of `parse_column` for values that stand there once each and are not null.
+
+    One more column can be had: name_lower, the full name in small letters. What is not asked for is not worked out.
+    """
+    wanted = list(columns)
     sent = pl.DataFrame({"sent": distinct}).with_row_index("at")
     sent = sent.with_columns(odd=pl.col("sent").str.contains(_UNCOMMON))
     plain = sent.filter(~pl.col("odd")).select("at", name="sent", why=pl.lit(0, pl.UInt32))
@@ -205,9 +210,13 @@ def parse_distinct(distinct: pl.Series) -> pl.DataFrame:
     each = pl.concat(
         [mended.filter("odd").get_column("at"), common.filter("titled").get_column("at")]
     )
-    parsed = [_parse_common(common.filter(~pl.col("titled")))]
+    parsed = [
+        _parse_common(common.filter(~pl.col("titled")).lazy()).select("at", *wanted).collect()
+    ]
     if len(each):
-        parsed.append(_parse_each(each, distinct.gather(each)))
+        one_by_one = _parse_each(each, distinct.gather(each))
+        lower = pl.col("full_name").str.to_lowercase().alias("name_lower")
+        parsed.append(one_by_one.with_columns(lower).select("at", *wanted))
     return pl.concat(parsed).sort("at").drop("at")
 
 
@@ -224,8 +233,8 @@ def _mended(odd: pl.DataFrame) -> pl.DataFrame:
     return name.select("at", "name", why=bits, odd=pl.col("name").str.contains(_UNCOMMON))
 
 
-def _parse_common(common: pl.DataFrame) -> pl.DataFrame:
-    """at, name, lower, why → at and the five columns."""
+def _parse_common(common: pl.LazyFrame) -> pl.LazyFrame:
+    """at, name, lower, why → at, the five columns and name_lower."""
     lower = pl.col("lower")
     toned = common.with_columns(toned=old_style_tones_expr(lower))
     toned = toned.with_columns(folded=fold_letters_expr(pl.col("toned")))
@@ -236,6 +245,7 @@ def _parse_common(common: pl.DataFrame) -> pl.DataFrame:
     )
     named = toned.select(
         "at",
+        name_lower=pl.col("toned"),
         full_name=pl.col("toned").str.to_titlecase(),
         name_folded=pl.col("folded"),
         name_note=pl.lit(None, pl.String),
@@ -244,14 +254,9 @@ def _parse_common(common: pl.DataFrame) -> pl.DataFrame:
         unmarked=pl.col("toned") == pl.col("folded"),
     )
     plainly = pl.col("unmarked") & pl.col("name_folded").str.contains(_PLACEHOLDER_PLAIN)
-    reasons = every_reason.gather(named.get_column("why")).alias("reasons")
-    return named.select(
-        "at",
-        "full_name",
-        "name_folded",
-        "name_note",
+    return named.with_columns(
         pl.col("is_placeholder_name") | plainly,
-        reasons,
+        reasons=pl.lit(every_reason).gather(pl.col("why")),
     )
 
 

@@ -25,12 +25,12 @@ from datasach.link.encode import (
     encode_codes,
     encode_dates,
     encode_ids,
-    encode_names,
     encode_places,
     encode_texts,
     text_hash,
     verify_citizen_ids,
 )
+from datasach.link.encode_names import encode_names
 from datasach.link.learn import learn, relearn
 from datasach.link.partition import ALWAYS, NEVER, pairs_inside, partition
 from datasach.link.weigh import CHUNK, Model, Scorer

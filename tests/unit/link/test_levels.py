@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from datasach.link.compare import comparisons, near_ids, rarities
-from datasach.link.encode import encode_ids, encode_names
+from datasach.link.encode import encode_ids
+from datasach.link.encode_names import encode_names
 from tests.unit.link.people import document, encode, frame_of
 
 USUAL = [

@@ -72,6 +72,12 @@ def test_dates(rows: list[tuple[str | None, int | None]]) -> None:
     assert found.arrays["date"].tolist() == [packed(day, year) for day, year in rows]
 
 
+def test_days_that_are_dates_already_and_days_with_a_time() -> None:
+    for kind in (pl.Date, pl.Datetime):
+        found = encode_dates(pl.Series([date(1984, 3, 12), None]).cast(kind), None)
+        assert found.arrays["date"].tolist() == [packed("1984-03-12", None), 0]
+
+
 SUCCESSORS = {"00001": ("10001", "01"), "00002": ("10001", "01"), "00003": ("20001", "79")}
 
 

@@ -69,12 +69,15 @@ def representatives(linked: Linked) -> Array:
     return first[linked.person]
 
 
-def person_ids(keys: pl.Series) -> pl.Series:
+def person_ids(keys: pl.Series, out: Path) -> pl.Series:
     """Ids of the persons that records with these keys name. They say nothing about the person, and look like
-    no number that means a person elsewhere."""
+    no number that means a person elsewhere. The keys stand in a file below `out` for a moment."""
     # Through a file, and its name in the query: DuckDB imports all of pandas to see whether a table in memory, or
     # a parameter, is one of its. One thread: two wait for each other more than they do.
-    with tempfile.TemporaryDirectory() as folder, duckdb.connect(config={"threads": 1}) as db:
+    with (
+        tempfile.TemporaryDirectory(dir=out) as folder,
+        duckdb.connect(config={"threads": 1}) as db,
+    ):
         path = Path(folder, "keys.parquet")
         pl.DataFrame({"k": keys}).write_parquet(path, compression="uncompressed")
         ids = db.sql(
@@ -95,7 +98,7 @@ def _write_persons(
     is_head = np.zeros(len(order), bool)
     is_head[names] = True
     heads, at = np.flatnonzero(is_head), (np.cumsum(is_head) - 1)[names]
-    ids = person_ids(keys.gather(heads))
+    ids = person_ids(keys.gather(heads), path.parent)
     words = pl.Series(["single", "certain", "possible"])
 
     def batches() -> Iterator[pl.DataFrame]:

@@ -161,7 +161,9 @@ class Feature:
 
 def encode_dates(day: pl.Series, year: pl.Series | None) -> Feature:
     """A date as year*512 + month*32 + day; month and day 0 when only the year is known; 0: not known."""
-    distinct, which, _ = distinct_of(day.cast(pl.String))
+    if day.dtype != pl.String:
+        day = day.cast(pl.Date).cast(pl.String)
+    distinct, which, _ = distinct_of(day)
     text = pl.col("t").str.strip_chars()
     date = pl.coalesce(
         text.str.to_date("%Y-%m-%d", strict=False), text.str.to_date("%Y%m%d", strict=False)

@@ -68,7 +68,7 @@ def _link_to_index(
     keys = index.keys()
     changed = delta.changed
     heads = pl.concat([changed["person"], changed["before"].drop_nulls()]).unique()
-    names = pl.DataFrame({"row": heads, "id": person_ids(keys.gather(heads))})
+    names = pl.DataFrame({"row": heads, "id": person_ids(keys.gather(heads), out)})
     changed = (
         changed.join(names, left_on="person", right_on="row", how="left")
         .rename({"id": "person_id"})

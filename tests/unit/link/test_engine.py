@@ -53,6 +53,10 @@ def test_files_split_in_any_way_give_the_same_bytes(tmp_path: Path) -> None:
         link_files(files, ROOT / "rules/linkage/person.yaml", tmp_path / name, None, None)
         results.append(pl.read_parquet(tmp_path / name / "persons.parquet").sort("record_key"))
     assert results[0].equals(results[1]) and results[0].equals(results[2])
+    # Nothing that was only needed on the way, keys of records among it, stays behind.
+    assert {path.name for path in (tmp_path / "x").iterdir()} == {
+        "persons.parquet", "pairs.parquet", "review.parquet", "model.json", "summary.json",
+    }  # fmt: skip
 
 
 def test_the_parts_of_a_weight_add_up_to_it(tmp_path: Path) -> None:

@@ -143,7 +143,9 @@ def _pairs(linked: Linked, keys: pl.Series) -> Iterator[pl.DataFrame]:
     chosen = np.flatnonzero(linked.pairs.evidence >= document.possible)
     for start in range(0, len(chosen), CHUNK):
         some = chosen[start : start + CHUNK]
-        left, right = linked.pairs.left[some], linked.pairs.right[some]
+        left, right = (
+            side[some].astype(np.intp) for side in (linked.pairs.left, linked.pairs.right)
+        )
         levels = list(linked.pairs.levels[:, some])
         bits = linked.scorer.bits(left, levels)
         plain = linked.scorer.prior + np.sum(bits, axis=0)

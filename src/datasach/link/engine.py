@@ -318,13 +318,18 @@ def weigh_pairs(
         a, b, weight, evidence = a[good], b[good], weight[good], evidence[good]
         reason = forbidden(records, scorer, a, b, strict)
         weight[(reason > 0) & (weight < ALWAYS / 2)] = NEVER
-        kept.append((a, b, weight, evidence, reason, np.stack([level[good] for level in levels])))
+        # Kept as narrow as they came: a nation has tens of millions.
+        rows = (side.astype(left.dtype) for side in (a, b))
+        kept.append((*rows, weight, evidence, reason, np.stack([level[good] for level in levels])))
     if not kept:
         none = np.zeros(0, np.int64)
         return Pairs(
             none, none, none, none, none, np.zeros((len(scorer.names), 0), np.uint8), histogram
         )
-    parts = [np.concatenate(column, axis=-1) for column in zip(*kept, strict=True)]
+    columns = list(zip(*kept, strict=True))
+    kept.clear()
+    # Column by column, the last first, so that one of them at most stands there twice.
+    parts = [np.concatenate(columns.pop(), axis=-1) for _ in range(len(columns))][::-1]
     return Pairs(parts[0], parts[1], parts[2], parts[3], parts[4], parts[5], histogram)
 
 

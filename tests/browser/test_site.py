@@ -125,7 +125,7 @@ def test_the_language_is_remembered_from_page_to_page(opened: Any, site: Path) -
     english = shown.inner_text("h1")
     assert vietnamese.startswith("Đêm") and english.startswith("Night of")
     shown.click("nav a[href='quy-tac.html']")
-    # A click does not wait for the page it leads to.
+    # A click does not wait until the page it leads to has run its script.
     shown.wait_for_url("**/quy-tac.html")
     assert "rules are broken" in shown.inner_text("h1")
     shown.click("label[for=lang-vi]")

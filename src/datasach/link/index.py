@@ -44,7 +44,7 @@ from datasach.link.engine import (
     weigh_pairs,
     weigher,
 )
-from datasach.link.partition import components, partition
+from datasach.link.partition import ALWAYS, components, partition
 from datasach.link.weigh import Model, Scorer
 from datasach.spec.matching import Matching
 
@@ -241,6 +241,9 @@ class Index:
         a = np.r_[local[edge_left[old]], pairs.left]
         b = np.r_[local[edge_right[old]], pairs.right]
         w = np.r_[edge_weight[old], pairs.weight]
+        # What people once joined is weighed again: a judgement that no longer stands must not go on joining.
+        joined = w >= ALWAYS / 2
+        w[joined] = weigher(some, scorer, judged, strict)(a[joined], b[joined])
         if len(judged.pairs):
             judged.overrule(a, b, w)
         persons = partition(

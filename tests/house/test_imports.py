@@ -25,7 +25,7 @@ ONLY_IN = {
     "signxml": {"signing/verify.py"},
     "prefect": {"runners/prefect.py"},
     "great_expectations": {"validate/gx.py"},
-    "recordlinkage": {"link/learn.py"},
+    "recordlinkage": {"link/ecm.py"},
     "pandas": {"validate/gx.py"},
 }
 

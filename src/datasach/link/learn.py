@@ -1,10 +1,8 @@
-"""Weights learnt without labels: recordlinkage's ECM on a bounded sample, held in place by anchors.
+"""Weights learnt without labels: ECM on a bounded sample, held in place by anchors.
 
 Plain EM on all candidate pairs finds the wrong two classes once there are millions of records. So
 each field's m is learnt on pairs that *another* field proves (nearly) to be one person, beside as many random
 pairs; u comes from random pairs and, where agreement is weighed by rarity, from the values themselves.
-
-The only module of the engine that imports recordlinkage, and it does so late: it costs a second.
 """
 
 from __future__ import annotations
@@ -16,6 +14,7 @@ import numpy as np
 
 from datasach.link.block import keys_of, packed_keys, pairs_of_pass, row_bits
 from datasach.link.compare import Comparisons
+from datasach.link.ecm import ESTIMATORS
 from datasach.link.encode import Array
 from datasach.link.weigh import Lookalike, Model, Scorer, kin_model, level_shares, smoothed, steps
 from datasach.spec.matching import Lookalikes, Matching
@@ -48,11 +47,14 @@ def learn(document: Matching, comparisons: Comparisons, part: Any, rows: int) ->
         columns = {name.split(".")[0] for name in anchor}
         free = [i for i, name in enumerate(names) if name.split(".")[0] not in columns]
         levels = [comparisons.each[i].compare(a, b) for i in free]
-        for i, shares in zip(
-            free, _ecm(levels, [strangers[i] for i in free], [sizes[i] for i in free]), strict=True
-        ):
+        take = min(len(a), len(left), ECM_PAIRS)
+        some = np.linspace(0, len(a) - 1, take).astype(np.int64)
+        shares = ESTIMATORS[document.train.estimator](
+            [level[some] for level in levels], [strangers[i][:take] for i in free]
+        )
+        for i, table in zip(free, shares, strict=True):
             # An anchor speaks by how many pairs it has, but none drowns the others.
-            totals[names[i]] += shares * min(len(a), 20_000)
+            totals[names[i]][: len(table) - 1] += table[1:] * min(len(a), 20_000)
         evidence.append((columns, len(a)))
     m, assumed = {}, []
     for name, each in zip(names, comparisons.each, strict=True):
@@ -195,53 +197,3 @@ def _matches_per_record(anchored: list[Array], rows: int) -> float:
             if both >= FEW:
                 best = max(best, len(a) * len(b) // both)
     return min(max(best / rows, 1e-3), 20.0)
-
-
-def _ecm(anchored: list[Array], strangers: list[Array], sizes: list[int]) -> list[Array]:
-    """m of each comparison: ECM on anchored and random pairs together, started from their own shares."""
-    from recordlinkage.algorithms.nb_sklearn import ECM
-
-    take = min(len(anchored[0]), len(strangers[0]), ECM_PAIRS)
-    some = np.linspace(0, len(anchored[0]) - 1, take).astype(np.int64)
-    rows = np.vstack(
-        [
-            np.column_stack([levels[some] for levels in anchored]),
-            np.column_stack([levels[:take] for levels in strangers]),
-        ]
-    ).astype(np.int8)
-
-    class Anchored(ECM):  # type: ignore[misc]
-        """ECM that starts where the anchors stand, so that its first class is theirs."""
-
-        def _init_parameters_random(self, binary: Any) -> tuple[Array, Array]:
-            starts = []
-            for levels in (rows[take:], rows[:take]):
-                shares: list[float] = []
-                for column, coder in enumerate(self._binarizers):
-                    counts = np.array(
-                        [(levels[:, column] == c).sum() for c in coder.classes_], float
-                    )
-                    shares += list((counts + 0.5) / (counts + 0.5).sum())
-                starts.append(shares)
-            return np.log([0.5, 0.5]), np.log(np.array(starts))
-
-    learner = Anchored(init="random", max_iter=25, binarize=None, atol=1e-4)
-    try:
-        with np.errstate(all="ignore"):
-            learner.fit(rows)
-        probabilities = np.exp(learner.feature_log_prob_[1])
-    except Exception:
-        # A column with a single level has nothing to separate; the anchors' own shares stand.
-        probabilities = None
-    found = []
-    at = 0
-    for column, size in enumerate(sizes):
-        shares = np.zeros(size + 1)
-        if probabilities is None or not np.isfinite(probabilities).all():
-            shares = np.bincount(anchored[column], minlength=size + 1)[: size + 1].astype(float)
-        else:
-            classes = learner._binarizers[column].classes_
-            shares[classes.astype(int)] = probabilities[at : at + len(classes)]
-            at += len(classes)
-        found.append(shares[1:])
-    return found

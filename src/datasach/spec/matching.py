@@ -106,6 +106,8 @@ class Train(Declared):
     """Pairs that agree on one of these are nearly all one person: the other fields' m is learnt on them."""
     sample: int = 200_000
     """Pairs of an anchor that are looked at."""
+    estimator: Literal["counted", "recordlinkage"] = "counted"
+    """Whose ECM: ours, or the library's, which gives the same for a second of CPU more."""
     refine: bool = False
     """Learn m once more on all pairs inside the persons found: where errors repeat, what an anchor proves is
     cleaner than people are."""

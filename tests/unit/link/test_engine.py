@@ -218,6 +218,16 @@ def test_a_model_is_kept_and_read_again(linked: Linked, tmp_path: Path) -> None:
     assert json.loads((tmp_path / "model.json").read_text())["version"] == document().version
 
 
+def test_a_document_may_ask_for_the_estimate_of_recordlinkage(linked: Linked) -> None:
+    records = encode(PEOPLE)
+    train = records.document.train.model_copy(update={"estimator": "recordlinkage"})
+    records.document = records.document.model_copy(update={"train": train})
+    model = link_records(records).model
+    assert model.m.keys() == linked.model.m.keys()
+    for name, shares in model.m.items():
+        assert shares == pytest.approx(linked.model.m[name], abs=1e-9)
+
+
 def test_what_a_judgement_joins_weighs_more_than_any_evidence(linked: Linked) -> None:
     weigh = weigher(
         linked.records,

@@ -21,11 +21,16 @@ from datasach.cli.common import file_type, load, night_type, project_option, war
     type=click.Path(file_okay=False, path_type=Path),
     help="Folder that keeps the answer: later runs compare only what is new or changed.",
 )
+@click.option(
+    "--judgements",
+    type=file_type,
+    help="Parquet: record_key_a, record_key_b, verdict. All that stand; they outweigh everything.",
+)
 @click.option("--plan", is_flag=True, help="Only print how many pairs each pass would make.")
 @click.argument("records", nargs=-1, required=True, type=file_type)
 def link(
-    root: Path | None, linkage: Path, out: Path | None, model: Path | None, index: Path | None, plan: bool,
-    records: tuple[Path, ...],
+    root: Path | None, linkage: Path, out: Path | None, model: Path | None, index: Path | None,
+    judgements: Path | None, plan: bool, records: tuple[Path, ...],
 ) -> None:  # fmt: skip
     """Link RECORDS (Parquet) by a linkage document: persons, weighed pairs, a queue for people."""
     from datasach.pipeline.linking import link_files, plan_files, told
@@ -37,7 +42,7 @@ def link(
         return
     if out is None:
         raise click.UsageError("--out is needed (or --plan)")
-    click.echo(told(link_files(list(records), linkage, out, model, wards, index)))
+    click.echo(told(link_files(list(records), linkage, out, model, wards, index, judgements)))
 
 
 @click.command()

@@ -27,8 +27,9 @@ THRESHOLDS = (-2, 0, 2, 4, 6, 8, 10, 15, 20)
 
 
 def deliver(
-    linked: Linked, read_keys: Callable[[], pl.Series], out: Path, by_row: bool = False
-) -> dict[str, Any]:
+    linked: Linked, read_keys: Callable[[], pl.Series], out: Path, by_row: bool = False,
+    contradictions: int = 0,
+) -> dict[str, Any]:  # fmt: skip
     """Writes persons.parquet, pairs.parquet, review.parquet, model.json and summary.json below `out`.
 
     persons  record_key, person_id, grade: certain (the best of its pairs in the person is), possible (joined by
@@ -39,6 +40,7 @@ def deliver(
     review   key_a, key_b, weight, why, value (bits of doubt times records it would move), most worth asking first
 
     A person is named by its record whose key hashes lowest, or (`by_row`) by its first row, as an index keeps it.
+    `contradictions`: judgements that were given and have no effect, for the summary.
     """
     out.mkdir(parents=True, exist_ok=True)
     keys = read_keys().cast(pl.String)
@@ -52,7 +54,7 @@ def deliver(
     _write(out / "pairs.parquet", _pairs(linked, in_order))
     _write(out / "review.parquet", iter([_review(linked, to_review, in_order)]))
     linked.model.save(out / "model.json")
-    summary = summarise(linked, grade, int(to_review.sum()))
+    summary = summarise(linked, grade, int(to_review.sum())) | {"contradictions": contradictions}
     (out / "summary.json").write_text(
         json.dumps(summary, ensure_ascii=False, indent=1) + "\n", "utf-8"
     )

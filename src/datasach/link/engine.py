@@ -199,6 +199,20 @@ class Judged:
         order = np.argsort(packed)
         return cls(packed[order], np.asarray(same, bool)[order])
 
+    @classmethod
+    def of_keys(cls, verdicts: pl.DataFrame, records: Records) -> Judged:
+        """`verdicts`: key_a, key_b, same (Boolean). Those about keys that are not among `records` are left out."""
+        order = np.argsort(records.key_hash)
+        sides = []
+        for column in ("key_a", "key_b"):
+            hashes = text_hash(verdicts[column])
+            at = np.searchsorted(records.key_hash, hashes, sorter=order)
+            row = order[np.minimum(at, len(order) - 1)]
+            sides.append(np.where(records.key_hash[row] == hashes, row, -1))
+        left, right = sides
+        good = (left >= 0) & (right >= 0) & (left != right)
+        return cls.of(left[good], right[good], verdicts["same"].to_numpy()[good])
+
     def overrule(self, left: Array, right: Array, weight: Array) -> None:
         """Sets the weight of judged pairs to ALWAYS or NEVER, in place."""
         if not len(self.pairs):
@@ -248,6 +262,7 @@ class Linked:
     passes: list[PassReport] = field(default_factory=list)
     pairs_compared: int = 0
     prior_records: int = 0
+    judged: Judged = NO_JUDGEMENT
 
 
 def link_records(
@@ -284,7 +299,9 @@ def link_records(
     if refine:
         model = relearn(model, scorer, *pairs_inside(person, document.train.sample))
         return link_records(records, model, rare, judged, strict, prior_records)
-    return Linked(records, model, rare, scorer, person, pairs, told, compared_pairs, prior_records)
+    return Linked(
+        records, model, rare, scorer, person, pairs, told, compared_pairs, prior_records, judged
+    )
 
 
 def threshold(document: Matching, strict: bool) -> float:
@@ -329,8 +346,9 @@ def weigh_pairs(
     columns = list(zip(*kept, strict=True))
     kept.clear()
     # Column by column, the last first, so that one of them at most stands there twice.
-    parts = [np.concatenate(columns.pop(), axis=-1) for _ in range(len(columns))][::-1]
-    return Pairs(parts[0], parts[1], parts[2], parts[3], parts[4], parts[5], histogram)
+    parts = [np.concatenate(columns.pop(), axis=-1) for _ in range(len(columns))]
+    of_levels, reason, evidence, weight, right, left = parts
+    return Pairs(left, right, weight, evidence, reason, of_levels, histogram)
 
 
 def weigher(

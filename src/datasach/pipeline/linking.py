@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
+from datetime import date
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
+from datasach.errors import UnlinkableRecords
 from datasach.link.block import plan
 from datasach.link.deliver import deliver, person_ids
 from datasach.link.engine import (
+    NO_JUDGEMENT,
+    Judged,
     check_columns,
     link_records,
     read_records,
@@ -19,6 +23,7 @@ from datasach.link.engine import (
 )
 from datasach.link.evaluate import evaluate, evaluate_judgements
 from datasach.link.index import Index
+from datasach.link.judgements import Judgement, settle
 from datasach.link.weigh import Model
 from datasach.spec.load import Problems, build, read_yaml
 from datasach.spec.matching import Matching
@@ -36,9 +41,12 @@ def load_document(path: Path) -> Matching:
 
 def link_files(
     files: list[Path], document: Path, out: Path, model: Path | None, wards: Path | None,
-    index: Path | None = None,
+    index: Path | None = None, judgements: Path | None = None,
 ) -> dict[str, Any]:  # fmt: skip
     """Link `files` by `document`, write the results below `out`, return the summary.
+
+    `judgements`: Parquet with all that stand: record_key_a, record_key_b, verdict (same, different, unsure), and
+    optionally judged_at, of which the latest counts. They outweigh everything.
 
     `index`: a folder that keeps the answer. Where it holds one, `files` are what is new or changed since, and
     only `changed.parquet` (record_key, person_id, before; null: new) and summary.json are written.
@@ -46,24 +54,30 @@ def link_files(
     matching = load_document(document)
     successors = _successors(matching, wards)
     if index is not None and (index / "manifest.json").is_file():
-        return _link_to_index(files, matching, out, index, successors)
+        return _link_to_index(files, matching, out, index, successors, judgements)
     records = read_records(files, matching, successors)
-    linked = link_records(records, Model.load(model) if model else None)
+    judged, contradictions = NO_JUDGEMENT, 0
+    if judgements is not None:
+        verdicts, contradictions = _verdicts(judgements)
+        judged = Judged.of_keys(verdicts, records)
+    linked = link_records(records, Model.load(model) if model else None, judged=judged)
 
     def keys() -> pl.Series:
         return pl.scan_parquet(files).select(matching.key).collect().to_series()
 
     if index is not None:
         Index.build(index, linked, keys())
-    return deliver(linked, keys, out, by_row=index is not None)
+    return deliver(linked, keys, out, by_row=index is not None, contradictions=contradictions)
 
 
 def _link_to_index(
-    files: list[Path], matching: Matching, out: Path, folder: Path, successors: pl.DataFrame | None
-) -> dict[str, Any]:
+    files: list[Path], matching: Matching, out: Path, folder: Path, successors: pl.DataFrame | None,
+    judgements: Path | None,
+) -> dict[str, Any]:  # fmt: skip
     check_columns(files, matching)
     index = Index.open(folder, matching)
-    delta = index.add(reader(files), successors)
+    verdicts, contradictions = _verdicts(judgements) if judgements else (None, 0)
+    delta = index.add(reader(files), successors, verdicts)
     out.mkdir(parents=True, exist_ok=True)
     keys = index.keys()
     changed = delta.changed
@@ -80,10 +94,34 @@ def _link_to_index(
     summary = {
         "linkage": matching.linkage, "version": matching.version, "records": delta.records,
         "replaced": delta.replaced, "pairs_compared": delta.compared, "looked_at_again": delta.touched,
-        "changed": changed.height, "index_records": index.rows,
+        "changed": changed.height, "contradictions": contradictions, "index_records": index.rows,
     }  # fmt: skip
     (out / "summary.json").write_text(json.dumps(summary, indent=1) + "\n", "utf-8")
     return summary
+
+
+def _verdicts(judgements: Path) -> tuple[pl.DataFrame, int]:
+    """key_a, key_b, same: what the judgements come to; and how many have no effect because they contradict another.
+
+    Raises UnlinkableRecords where a column is missing or a verdict is no such word.
+    """
+    told = pl.read_parquet(judgements)
+    missing = {"record_key_a", "record_key_b", "verdict"} - set(told.columns)
+    if missing:
+        raise UnlinkableRecords(f"the judgements have no column {', '.join(sorted(missing))}")
+    if not told["verdict"].is_in(["same", "different", "unsure"]).all():
+        raise UnlinkableRecords("a verdict is none of same, different, unsure")
+    at = "judged_at" if "judged_at" in told.columns else pl.lit("")
+    rows = told.select(pl.col("record_key_a", "record_key_b").cast(pl.String), "verdict", at=at)
+    each = [
+        Judgement(f"{number:09}", str(when), a, b, verdict, "", "", None, judgements.name)
+        for number, (a, b, verdict, when) in enumerate(rows.iter_rows())
+    ]
+    settled = settle(each, date.min, {key for one in each for key in one.pair})
+    pairs = [(first, other, True) for (first, *others), _ in settled.groups for other in others]
+    pairs += [(a, b, False) for a, b, _ in settled.apart]
+    schema = {"key_a": pl.String, "key_b": pl.String, "same": pl.Boolean}
+    return pl.DataFrame(pairs, schema, orient="row"), len(settled.contradictions)
 
 
 def plan_files(files: list[Path], document: Path, wards: Path | None) -> str:
@@ -116,18 +154,23 @@ def evaluated(
 
 def told(summary: dict[str, Any]) -> str:
     """The summary in a few lines for a terminal."""
+    contradicted = (
+        f"\n{count:,} judgements contradict others and have no effect"
+        if (count := summary["contradictions"])
+        else ""
+    )
     if "index_records" in summary:
         return (
             f"{summary['records']:,} bản ghi mới hoặc đổi · records new or changed ({summary['replaced']:,} replaced),"
             f" {summary['pairs_compared']:,} pairs compared, {summary['looked_at_again']:,} records looked at again,"
-            f" {summary['changed']:,} got a person or another one"
+            f" {summary['changed']:,} got a person or another one{contradicted}"
         )
     grades = summary["grades"]
     return (
         f"{summary['records']:,} bản ghi · records → {summary['persons']:,} người · persons"
         f" ({summary['pairs_compared']:,} pairs compared)\n"
         f"certain {grades['certain']:,} · possible {grades['possible']:,} · single {grades['single']:,};"
-        f" {summary['review']:,} pairs for people; forbidden {json.dumps(summary['forbidden'])}"
+        f" {summary['review']:,} pairs for people; forbidden {json.dumps(summary['forbidden'])}{contradicted}"
     )
 
 

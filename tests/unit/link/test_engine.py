@@ -10,12 +10,14 @@ import numpy as np
 import polars as pl
 import pytest
 
+from datasach.errors import UnlinkableRecords
 from datasach.link.block import candidates
 from datasach.link.engine import NO_JUDGEMENT, Judged, Linked, link_records, weigher
 from datasach.link.index import Index
+from datasach.link.index_files import RUNS
 from datasach.link.partition import ALWAYS, NEVER, partition
 from datasach.link.weigh import Model
-from datasach.pipeline.linking import link_files
+from datasach.pipeline.linking import link_files, load_document
 from tests.unit.link.people import ROOT, document, encode, frame_of, partition_of, population, read
 
 PEOPLE = population(seed=1, persons=1500)
@@ -141,6 +143,100 @@ def test_yesterday_and_tonight_equal_everything_at_once(linked: Linked, tmp_path
     whole = link_records(encode(now), start.model, start.rare, prior_records=start.prior_records)
     persons = index.persons()
     assert persons.height == now.height
+    assert partition_of(persons["record_key"], persons["person"]) == answer(whole, now)
+
+
+def test_a_night_tells_whose_person_is_another_than_before(linked: Linked, tmp_path: Path) -> None:
+    first, later = PEOPLE[:2500], PEOPLE[2500:]
+    index = Index.build(tmp_path / "index", link_records(encode(first)), first["record_key"])
+    before = index.persons()
+    corrected = first[:40].with_columns(phone=pl.lit("0912000000"))
+    told = index.add(read(pl.concat([later, corrected])))
+    after = index.persons()
+    moved = after.join(before, on="record_key", how="left", suffix="_before").filter(
+        pl.col("person").ne_missing(pl.col("person_before"))
+    )
+    assert told.replaced == 40
+    new = told.changed.filter(pl.col("before").is_null())
+    assert set(new["record_key"]) == {*later["record_key"], *corrected["record_key"]}
+    others = told.changed.filter(pl.col("before").is_not_null())
+    assert set(others["record_key"]) == set(moved["record_key"]) - set(new["record_key"])
+    assert others.height > 5
+    one = dict(zip(before["record_key"], before["person"], strict=True))
+    assert all(one[key] == was for key, was in others.select("record_key", "before").iter_rows())
+
+
+def test_what_people_say_and_unsay_changes_the_index_and_nothing_else(tmp_path: Path) -> None:
+    """Joined on one night, parted by withdrawing it on the next; the other way round likewise."""
+    start = link_records(encode(PEOPLE))
+    index = Index.build(tmp_path / "index", start, PEOPLE["record_key"])
+    before = answer(start, PEOPLE)
+    together = next(p for p in sorted(before, key=sorted) if len(p) == 2)
+    strangers = [next(iter(p)) for p in sorted(before, key=sorted) if len(p) == 1][:2]
+    verdicts = pl.DataFrame(
+        {"key_a": [min(together), strangers[0]], "key_b": [max(together), strangers[1]], "same": [False, True]}
+    )  # fmt: skip
+    nobody = read(PEOPLE[:0])
+    index.add(nobody, judged_keys=verdicts)
+    corrected = before - {together} - {frozenset([key]) for key in strangers} | {
+        frozenset(strangers),
+        *(frozenset([key]) for key in together),
+    }
+    for judged, expected in ((verdicts, corrected), (None, before), (verdicts[:1], corrected - {frozenset(strangers)} | {frozenset([key]) for key in strangers})):  # fmt: skip
+        index = Index.open(tmp_path / "index", document())
+        index.add(nobody, judged_keys=judged)
+        persons = index.persons()
+        assert partition_of(persons["record_key"], persons["person"]) == expected
+
+
+def test_files_are_linked_by_judgements_that_contradict_each_other(tmp_path: Path) -> None:
+    """A is B, B is C, A is not C: keeping two people apart is the safer mistake, and it is told."""
+    records, judged = tmp_path / "records.parquet", tmp_path / "judged.parquet"
+    PEOPLE.write_parquet(records)
+    person = pl.DataFrame({"key": PEOPLE["record_key"], "person": PEOPLE["person"]})
+    a, b, c = sorted(person.unique("person", keep="first", maintain_order=True)["key"][:3].to_list())  # fmt: skip
+    said = [(a, b, "same", 1), (c, b, "same", 2), (a, c, "same", 3), (c, a, "different", 4)]
+    columns = ["record_key_a", "record_key_b", "verdict", "judged_at"]
+    pl.DataFrame(said, columns, orient="row").write_parquet(judged)
+    document = ROOT / "rules/linkage/person.yaml"
+    told = link_files([records], document, tmp_path / "out", None, None, None, judged)
+    assert told["contradictions"] == 1
+    persons = dict(pl.read_parquet(tmp_path / "out/persons.parquet").select("record_key", "person_id").iter_rows())  # fmt: skip
+    assert persons[a] == persons[b] != persons[c]
+    # An index that was built with them, a night with them, and a night without.
+    for judgements, together in ((judged, True), (judged, True), (None, False)):
+        link_files(
+            [records], document, tmp_path / "out", None, None, tmp_path / "index", judgements
+        )
+        found = dict(Index.open(tmp_path / "index", load_document(document)).persons().iter_rows())
+        assert (found[a] == found[b], found[b] == found[c]) == (together, False)
+
+
+def test_judgements_that_are_none_are_told(tmp_path: Path) -> None:
+    records, judged = tmp_path / "records.parquet", tmp_path / "judged.parquet"
+    PEOPLE.write_parquet(records)
+    for frame, complaint in (
+        (pl.DataFrame({"record_key_a": ["x"], "verdict": ["same"]}), "record_key_b"),
+        (pl.DataFrame({"record_key_a": ["x"], "record_key_b": ["y"], "verdict": ["maybe"]}), "verdict"),
+    ):  # fmt: skip
+        frame.write_parquet(judged)
+        with pytest.raises(UnlinkableRecords, match=complaint):
+            link_files([records], ROOT / "rules/linkage/person.yaml", tmp_path / "out", None, None, None, judged)  # fmt: skip
+
+
+def test_many_nights_are_merged_and_answer_as_one(linked: Linked, tmp_path: Path) -> None:
+    nights = [PEOPLE[at : at + 60] for at in range(2000, 2000 + 60 * (RUNS + 3), 60)]
+    start = link_records(encode(PEOPLE[:2000]))
+    index = Index.build(tmp_path / "index", start, PEOPLE[:2000]["record_key"])
+    for night in nights:
+        index.add(read(night))
+    assert len(list((tmp_path / "index").glob("key.*.parquet"))) < RUNS
+    index = Index.open(tmp_path / "index", document())
+    again = index.add(read(nights[1]))
+    assert again.replaced == 60
+    now = pl.concat([PEOPLE[:2000], *nights])
+    whole = link_records(encode(now), start.model, start.rare, prior_records=start.prior_records)
+    persons = index.persons()
     assert partition_of(persons["record_key"], persons["person"]) == answer(whole, now)
 
 

@@ -11,10 +11,12 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import numpy as np
+import polars as pl
 from rapidfuzz import fuzz, process
 from rapidfuzz.distance import OSA, JaroWinkler, Prefix
 
 from datasach.link.encode import Array, Feature, Rarity, Vocabulary
+from datasach.link.encode_names import LETTER_BITS, START_LETTERS
 
 TABLE = 300
 """Words for which likeness is kept as a table. Measured on a million records: 300 cost 0.4 CPU-seconds less than 1,200."""
@@ -32,8 +34,8 @@ class Likeness:
             lambda scorer, cutoff: process.cdist(
                 frequent, frequent, scorer=scorer, score_cutoff=cutoff, dtype=np.float32
             ),
-            np.char.str_len(np.array(frequent, dtype=str)),
-        )
+            self._texts[: self._size, None], self._texts[None, : self._size],
+        )  # fmt: skip
 
     def level(self, a: Array, b: Array) -> Array:
         result = np.zeros(len(a), np.uint8)
@@ -51,38 +53,40 @@ class Likeness:
                 lambda scorer, cutoff: process.cpdist(
                     left, right, scorer=scorer, score_cutoff=cutoff, dtype=np.float32
                 ),
-                None if not len(left) else (_lengths(left), _lengths(right)),
-            )[where]
+                left, right,
+            )[where]  # fmt: skip
         return result
 
 
-def _lengths(words: Array) -> Array:
-    return np.fromiter(map(len, words), np.int32, len(words))
+def _shorter(left: Array, right: Array) -> Array:
+    return np.minimum(*(np.vectorize(len, [np.int32])(words) for words in (left, right)))
 
 
-def _shorter(lengths: Any) -> Array:
-    if isinstance(lengths, tuple):
-        return np.minimum(*lengths)
-    return np.minimum(lengths[:, None], lengths[None, :])
+def _heard(words: Array) -> Array:
+    """Words as a clerk hears them: initial tr is ch and gi is d for most of the north, whose clerks write one for the other."""
+    texts = pl.Series(words.ravel().tolist(), dtype=pl.String)
+    heard = texts.str.replace("^tr", "ch").str.replace("^gi", "d")
+    return heard.to_numpy().reshape(words.shape)
 
 
-def _name_levels(scores: Any, lengths: Any) -> Array:
-    """1 close: a slip of the hand, or one is how the other begins ("M" for "Minh"); 2 different."""
+def _name_levels(scores: Any, left: Array, right: Array) -> Array:
+    """1 close: a slip of the hand or the ear, or one is how the other begins ("M" for "Minh"); 2 different."""
     alike = scores(JaroWinkler.normalized_similarity, 0.88) >= 0.88
     alike |= scores(OSA.distance, None) <= 1
-    begins = scores(Prefix.similarity, None) >= np.maximum(_shorter(lengths), 1)
-    return np.where(alike | begins, 1, 2).astype(np.uint8)
+    begins = scores(Prefix.similarity, None) >= np.maximum(_shorter(left, right), 1)
+    return np.where(alike | begins | (_heard(left) == _heard(right)), 1, 2).astype(np.uint8)
 
 
-def _middle_levels(scores: Any, lengths: Any) -> Array:
+def _middle_levels(scores: Any, left: Array, right: Array) -> Array:
     """1 part of the other or absent; 2 close; 3 different."""
     part = scores(fuzz.token_set_ratio, 100) >= 100
     close = scores(JaroWinkler.normalized_similarity, 0.88) >= 0.88
     close |= scores(OSA.distance, None) <= 1
-    return np.where(part | (_shorter(lengths) == 0), 1, np.where(close, 2, 3)).astype(np.uint8)
+    absent = _shorter(left, right) == 0
+    return np.where(part | absent, 1, np.where(close, 2, 3)).astype(np.uint8)
 
 
-def _text_levels(scores: Any, lengths: Any) -> Array:
+def _text_levels(scores: Any, left: Array, right: Array) -> Array:
     """1 close (0.92), 2 near (0.80 or one holds the other's words), 3 different."""
     alike = scores(JaroWinkler.normalized_similarity, 0.80)
     return np.where(alike >= 0.92, 1, np.where(alike >= 0.80, 2, 3)).astype(np.uint8)
@@ -266,6 +270,8 @@ class Surnames:
         return level
 
 
+REORDERED, CUT = 5, 6
+"""Levels of `Givens` at which surname or middle name say nothing."""
 USUAL = 14 * 8
 """A given name of one person in 16,000 or more is usual; rarer ones are mostly slips. Eighths of a bit; ours."""
 
@@ -273,14 +279,16 @@ USUAL = 14 * 8
 @dataclass
 class Givens:
     """same, with the same marks · same letters where one whole name was written without marks · same letters
-    under different marks · close, one of them no usual name: a slip · alike, and both are usual names, as
-    of twins · the same words in another order · different."""
+    under different marks · close, one of them no usual name: a slip · the same words in another order · cut:
+    one whole name is how the other begins · alike, and both are usual names, as of twins · different."""
 
     name: str
     codes: Array
     marked: Array
     ordered: Array
     turned: Array
+    surname: Array
+    start: Array
     likeness: Likeness
     rarity: Array | None = None
     levels: tuple[str, ...] = (
@@ -289,16 +297,17 @@ class Givens:
         "marks_differ",
         "close",
         "reordered",
+        "cut",
         "alike",
         "different",
     )
-    same: tuple[int, ...] = (1, 2, 3, 5)
+    same: tuple[int, ...] = (1, 2, 3, REORDERED)
 
     def compare(self, left: Array, right: Array) -> Array:
         a, b = self.codes[left], self.codes[right]
         marks_a, marks_b = self.marked[left], self.marked[right]
         equal = a == b
-        level = np.full(len(a), 7, np.uint8)
+        level = np.full(len(a), 8, np.uint8)
         level[equal] = 3
         # Lowest bit 0: the whole name is written without marks, so their absence means nothing.
         level[equal & ((marks_a & marks_b & 1) == 0)] = 2
@@ -310,14 +319,27 @@ class Givens:
             assert self.rarity is not None
             usual = (self.rarity[left[unlike]] < USUAL) & (self.rarity[right[unlike]] < USUAL)
             level[unlike[(found == 1) & ~usual]] = 4
-            level[unlike[(found == 1) & usual]] = 6
+            level[unlike[(found == 1) & usual]] = 7
             one, other = left[unlike], right[unlike]
+            cut = (found == 2) & (self.surname[one] == self.surname[other])
+            cut &= _one_begins_other(self.start[one], self.start[other])
+            level[unlike[cut]] = CUT
             reordered = self.ordered[one] == self.ordered[other]
             # "Hồ Thanh Khai" and "Khai Hồ".
             reordered |= (a[unlike] == self.turned[other]) & (b[unlike] == self.turned[one])
-            level[unlike[reordered]] = 5
+            level[unlike[reordered]] = REORDERED
         level[~known] = 0
         return level
+
+
+def _one_begins_other(a: Array, b: Array) -> Array:
+    """Of names as `encode_names` packs their starts: one ends within it, and the other goes on from there."""
+    shorter = np.minimum(a, b)
+    unused = np.bitwise_count((shorter & (~shorter + np.uint64(1))) - np.uint64(1)) // LETTER_BITS
+    unlike = a ^ b
+    # At least three letters: with fewer, half of all names begin so.
+    fits = (shorter >> np.uint64(LETTER_BITS * (START_LETTERS - 3))) & np.uint64(31) != 0
+    return fits & (unlike != 0) & (unlike >> (LETTER_BITS * unused).astype(np.uint64) == 0)
 
 
 @dataclass
@@ -349,6 +371,19 @@ class Comparisons:
     habit: dict[str, Array] = field(default_factory=dict)
     """… and by how much the whole is commoner than its parts say, in eighths of a bit."""
     trio: dict[str, tuple[int, int, int]] = field(default_factory=dict)
+    """… and where surname, middle and given name stand in `each`."""
+
+    def levels(self, left: Array, right: Array, some: list[int] | None = None) -> list[Array]:
+        """Levels of pairs by comparison; of `some` of them only (of a name all three, or none)."""
+        asked = range(len(self.each)) if some is None else some
+        found = {i: self.each[i].compare(left, right) for i in asked}
+        for surname, middle, given in self.trio.values():
+            if given in found:
+                # Words in another order, or cut off: which of them is the surname, or the middle name, is not known.
+                turned = found[given] == REORDERED
+                found[surname][turned] = 0
+                found[middle][turned | (found[given] == CUT)] = 0
+        return list(found.values())
 
 
 WHOLE_NAME_OFTEN = 4
@@ -420,6 +455,8 @@ def comparisons(
                     a["marked"],
                     a["ordered"],
                     a["turned"],
+                    a["surname"],
+                    a["start"],
                     Likeness(words["given"], _name_levels),
                     bits["given"],
                 ),

@@ -9,6 +9,10 @@ from datasach.link.encode import Array, Feature, Vocabulary, distinct_of, text_h
 from datasach.vn.names import parse_distinct
 from datasach.vn.telex import is_plain_syllable, undo_telex
 
+LETTER_BITS = 5
+START_LETTERS = 12
+"""Letters of what stands after the surname that are kept, to see that one name was cut off where the other goes on."""
+
 
 def encode_names(
     full: pl.Series, skipped: list[str], known: dict[str, Vocabulary] | None = None
@@ -69,6 +73,7 @@ def encode_names(
         "ordered": (words["ordered"].to_numpy() >> np.uint64(24)).astype(np.uint32) | np.uint32(1),
         # The surname as if it were a given name, to see that two names were only turned round.
         "turned": vocabularies["given"].encode(words["surname"]),
+        "start": _starts(words["middle"], words["given"]),
         "marked": (marked & np.uint32(0xFFFFFFFE)) | words["has_marks"].to_numpy(),
     }
     arrays = {}
@@ -77,6 +82,25 @@ def encode_names(
         of_sent[words["at"].to_numpy()] = values
         arrays[part] = of_sent[which]
     return Feature("person_name", arrays, vocabularies)
+
+
+def _starts(middle: pl.Series, given: pl.Series) -> Array:
+    """The first letters of middle and given name in one uint64, the first of them in the highest bits, 0 after the last."""
+    text = pl.DataFrame({"m": middle, "g": given}).select(
+        pl.concat_str("m", "g", separator=" ", ignore_nulls=True)
+        .str.strip_chars_start(" ").str.slice(0, START_LETTERS).str.pad_end(START_LETTERS, "@")
+    ).to_series()  # fmt: skip
+    letters = np.frombuffer("".join(text.to_list()).encode("ascii"), np.uint8).reshape(
+        -1, START_LETTERS
+    )
+    # a … z are 1 … 26, what ends a name 0; apostrophe and blank get what is left.
+    codes = letters & 31
+    codes[letters == ord("'")] = 27
+    codes[letters == ord(" ")] = 28
+    packed: Array = np.zeros(len(letters), np.uint64)
+    for place in range(START_LETTERS):
+        packed = (packed << np.uint64(LETTER_BITS)) | codes[:, place]
+    return packed
 
 
 def _plain_tokens(folded: pl.Series) -> pl.Series:

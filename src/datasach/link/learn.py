@@ -31,7 +31,7 @@ def learn(document: Matching, comparisons: Comparisons, part: Any, rows: int) ->
     sizes = [len(each.levels) for each in comparisons.each]
     names = [each.name for each in comparisons.each]
     left, right = _random_pairs(rows)
-    strangers = [each.compare(left, right) for each in comparisons.each]
+    strangers = comparisons.levels(left, right)
     random_counts = level_shares(strangers, sizes)
     u = {name: smoothed(counts) for name, counts in zip(names, random_counts, strict=True)}
     totals = {name: np.zeros(size) for name, size in zip(names, sizes, strict=True)}
@@ -46,7 +46,7 @@ def learn(document: Matching, comparisons: Comparisons, part: Any, rows: int) ->
             continue
         columns = {name.split(".")[0] for name in anchor}
         free = [i for i, name in enumerate(names) if name.split(".")[0] not in columns]
-        levels = [comparisons.each[i].compare(a, b) for i in free]
+        levels = comparisons.levels(a, b, free)
         take = min(len(a), len(left), ECM_PAIRS)
         some = np.linspace(0, len(a) - 1, take).astype(np.int64)
         shares = ESTIMATORS[document.train.estimator](

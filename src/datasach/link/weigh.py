@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 
-from datasach.link.compare import Comparisons
+from datasach.link.compare import REORDERED, Comparisons
 from datasach.link.encode import EIGHTHS, Array
 from datasach.spec.matching import Kin
 
@@ -134,7 +134,7 @@ class Scorer:
         return lookalike, tables, np.array(lookalike.odds, np.float32)
 
     def levels(self, left: Array, right: Array) -> list[Array]:
-        return [each.compare(left, right) for each in self.comparisons.each]
+        return self.comparisons.levels(left, right)
 
     def bits(self, left: Array, levels: list[Array]) -> list[Array]:
         """Bits of every comparison against strangers, rarity included."""
@@ -152,16 +152,14 @@ class Scorer:
             all_same &= (levels[given] > 0) & (levels[given] <= 3)
             habit = self.comparisons.habit[name][left] * np.float32(1 / EIGHTHS)
             found[given] = found[given] - np.where(all_same, habit, np.float32(0))
-            # Words in another order: the given name's weight stands for the whole name, the rest says nothing.
-            reordered = np.flatnonzero(levels[given] == 5)
+            # Words in another order: the given name's weight stands for the whole name.
+            reordered = np.flatnonzero(levels[given] == REORDERED)
             if len(reordered):
                 rows = left[reordered]
                 alone = self.comparisons.each[given].rarity
                 assert alone is not None
                 whole = self.comparisons.whole_name[name][rows].astype(np.float32)
                 found[given][reordered] += (whole - alone[rows]) / np.float32(EIGHTHS)
-                found[surname][reordered] = 0
-                found[middle][reordered] = 0
         return found
 
     def kin_bits(self, levels: list[Array]) -> Array:
@@ -196,7 +194,7 @@ class Scorer:
             fits = table[levels[i]]
             for surname, middle, given in self.comparisons.trio.values():
                 if i in (surname, middle) and "reordered" in same.get(self.names[given], []):
-                    fits = fits | (levels[given] == 5)
+                    fits = fits | (levels[given] == REORDERED)
             agree &= fits
         return agree
 

@@ -16,8 +16,9 @@ from datasach.link.block import keys_of, packed_keys, pairs_of_pass, row_bits
 from datasach.link.compare import Comparisons
 from datasach.link.ecm import ESTIMATORS
 from datasach.link.encode import Array
-from datasach.link.weigh import Lookalike, Model, Scorer, kin_model, level_shares, smoothed, steps
-from datasach.spec.matching import Lookalikes, Matching
+from datasach.link.learn_lookalikes import learn_lookalikes
+from datasach.link.weigh import Model, Scorer, kin_model, level_shares, smoothed
+from datasach.spec.matching import Matching
 
 RANDOM_PAIRS = 400_000
 ECM_PAIRS = 30_000
@@ -72,8 +73,12 @@ def learn(document: Matching, comparisons: Comparisons, part: Any, rows: int) ->
     )  # fmt: skip
     told["lookalikes"] = {}
     scorer = Scorer(comparisons, model, rows)
-    found = [_learn_lookalike(each, document, scorer, part, rows) for each in document.lookalikes]
-    model.lookalikes = [each for each in found if each]
+    sample = document.train.sample
+    for each in document.lookalikes:
+        pairs = _pairs(_packed(each.agree, part, rows), rows, 10 * sample, 40)
+        found, told["lookalikes"][each.id] = learn_lookalikes(each, scorer, pairs, sample)
+        if found:
+            model.lookalikes.append(found)
     return model
 
 
@@ -83,74 +88,6 @@ def relearn(model: Model, scorer: Scorer, left: Array, right: Array) -> Model:
     counts = level_shares(levels, [len(each.levels) for each in scorer.comparisons.each])
     m = {name: smoothed(c, 1e-4) for name, c in zip(scorer.names, counts, strict=True)}
     return replace(model, m=m, learnt_on={**model.learnt_on, "refined_on": len(left)})
-
-
-def _learn_lookalike(
-    lookalikes: Lookalikes, document: Matching, scorer: Scorer, part: Any, rows: int
-) -> Lookalike | None:
-    """Pairs that are alike, told apart by ids: how many are one person, and what else two people share."""
-    compared = scorer.comparisons
-    left, right = _pairs(
-        _packed(lookalikes.agree, part, rows), rows, 10 * document.train.sample, 40
-    )
-    same, different = _told_apart(lookalikes, scorer, left, right)
-    # What is not told apart teaches nothing, and of the others only those that are alike do: what is cheap to
-    # compare is asked first, names last.
-    of_names = {i for trio in compared.trio.values() for i in trio}
-    told = same | different
-    left, right, same, different = left[told], right[told], same[told], different[told]
-    for i, each in enumerate(compared.each):
-        if each.name in lookalikes.same and i not in of_names:
-            wanted = [each.levels.index(level) + 1 for level in lookalikes.same[each.name]]
-            alike = np.isin(each.compare(left, right), wanted)
-            left, right, same, different = left[alike], right[alike], same[alike], different[alike]
-    unasked = np.zeros(len(left), np.uint8)
-    levels = [
-        each.compare(left, right) if each.name in lookalikes.same else unasked
-        for each in compared.each
-    ]
-    alike = scorer.are_alike(lookalikes.same, levels)
-    same &= alike
-    different &= alike
-    scorer.model.learnt_on["lookalikes"][lookalikes.id] = [int(same.sum()), int(different.sum())]
-    if different.sum() < 20:
-        return None
-    step = steps(scorer.rarity_of_shared(lookalikes.same, left, levels), rows)
-    size = int(step.max(initial=0)) + 1
-    one = np.bincount(step[same], minlength=size) + 1.0
-    two = np.bincount(step[different], minlength=size) + different.sum() / (same | different).sum()
-    # Rarer together means more surely one person: where chance says otherwise it is levelled.
-    odds = np.maximum.accumulate(np.log2(one / two))
-    shares = {}
-    for each in compared.each:
-        if each.name in lookalikes.same:
-            continue
-        if each.name == lookalikes.told_apart_by[0]:
-            shares[each.name] = scorer.model.u[each.name]
-            continue
-        level = each.compare(left[different], right[different])
-        counts = level_shares([level], [len(each.levels)])[0]
-        if counts.sum() >= 20:
-            shares[each.name] = smoothed(counts + 5 * np.array(scorer.model.u[each.name]), 1e-4)
-    return Lookalike(lookalikes.id, lookalikes.same, [float(x) for x in odds], shares)
-
-
-def _told_apart(
-    lookalikes: Lookalikes, scorer: Scorer, left: Array, right: Array
-) -> tuple[Array, Array]:
-    """Pairs that an id of their own shows to be one person, and those that it shows to be two."""
-    same = np.zeros(len(left), bool)
-    different = np.zeros(len(left), bool)
-    for column in lookalikes.told_apart_by:
-        ids = scorer.comparisons.each[scorer.names.index(column)]
-        level = ids.compare(left, right)
-        own = np.ones(len(left), bool)
-        state = getattr(ids, "state", None)
-        if state is not None:
-            own = (state[left] == 1) & (state[right] == 1)
-        same |= own & (level == 1)
-        different |= own & (level == ids.levels.index("different") + 1)
-    return same, different & ~same
 
 
 def _random_pairs(rows: int) -> tuple[Array, Array]:

@@ -1,0 +1,152 @@
+"""How many pairs of records that look alike are two people, and what else two such people share.
+
+Where ids tell a pair apart (or together) it is known. Where they do not, it is expected: what one person's records
+agree on was learnt before, so EM over known and unknown pairs has to find only the other class, and a few known pairs
+say which of what is left over is two people.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import polars as pl
+
+from datasach.link.encode import Array
+from datasach.link.weigh import Lookalike, Model, Scorer, smoothed, steps
+from datasach.spec.matching import Lookalikes
+
+ENOUGH = 20
+"""Pairs of two people, known or expected, below which nothing is learnt of them."""
+ROUNDS = 30
+CLOSE = 1e-3
+
+
+def learn_lookalikes(
+    lookalikes: Lookalikes, scorer: Scorer, pairs: tuple[Array, Array], sample: int
+) -> tuple[Lookalike | None, dict[str, float]]:
+    """One group of a document, from `pairs` that agree on its key; and how many pairs it was learnt from.
+
+    Of pairs that no id tells apart, at most `sample` are looked at, and stand for all of them.
+    """
+    left, right, told, weight = _sampled(*pairs, *_told_apart(lookalikes, scorer, *pairs), sample)
+    compared = scorer.comparisons
+    # What is cheap to compare is asked first, names last.
+    of_names = {i for trio in compared.trio.values() for i in trio}
+    for i, each in enumerate(compared.each):
+        if each.name in lookalikes.same and i not in of_names:
+            wanted = [each.levels.index(level) + 1 for level in lookalikes.same[each.name]]
+            keep = np.isin(each.compare(left, right), wanted)
+            left, right, told, weight = left[keep], right[keep], told[keep], weight[keep]
+    levels = scorer.levels(left, right)
+    alike = scorer.are_alike(lookalikes.same, levels)
+    left, told, weight = left[alike], told[alike], weight[alike]
+    levels = [level[alike] for level in levels]
+    step = steps(scorer.rarity_of_shared(lookalikes.same, left, levels), scorer.records)
+    others = {
+        name: level
+        for name, level in zip(scorer.names, levels, strict=True)
+        if name not in lookalikes.same
+    }
+    ids = {name: others.pop(name) for name in lookalikes.told_apart_by}
+    found, counts = _two_classes(lookalikes, scorer.model, step, told, weight, others)
+    if found:
+        # Ids are what known pairs were told apart by: of the first, strangers say what two people have …
+        first, *rest = ids
+        found.levels[first] = scorer.model.u[first]
+        for name in rest:
+            # … and of the others, those whom the first tells apart.
+            found.levels[name] = _shares(scorer.model.u[name], ids[name], (told == 2) * 1.0)
+    return found, counts
+
+
+def _sampled(
+    left: Array, right: Array, same: Array, different: Array, sample: int
+) -> tuple[Array, Array, Array, Array]:
+    """The pairs that are told and some of the others, evenly chosen; 1 one person, 2 two, 0 not told; how many each stands for."""
+    told = np.where(same, 1, np.where(different, 2, 0)).astype(np.uint8)
+    untold = np.flatnonzero(told == 0)
+    some = untold
+    if len(untold) > sample:
+        some = untold[np.linspace(0, len(untold) - 1, sample).astype(np.int64)]
+    chosen = np.concatenate([np.flatnonzero(told), some])
+    weight = np.ones(len(chosen))
+    weight[told[chosen] == 0] = len(untold) / max(len(some), 1)
+    return left[chosen], right[chosen], told[chosen], weight
+
+
+def _told_apart(
+    lookalikes: Lookalikes, scorer: Scorer, left: Array, right: Array
+) -> tuple[Array, Array]:
+    """Pairs that an id of their own shows to be one person, and those that it shows to be two."""
+    same = np.zeros(len(left), bool)
+    different = np.zeros(len(left), bool)
+    for column in lookalikes.told_apart_by:
+        ids = scorer.comparisons.each[scorer.names.index(column)]
+        level = ids.compare(left, right)
+        own = np.ones(len(left), bool)
+        state = getattr(ids, "state", None)
+        if state is not None:
+            own = (state[left] == 1) & (state[right] == 1)
+        same |= own & (level == 1)
+        different |= own & (level == ids.levels.index("different") + 1)
+    return same, different & ~same
+
+
+def _two_classes(
+    lookalikes: Lookalikes, model: Model, step: Array, told: Array, weight: Array, others: dict[str, Array]
+) -> tuple[Lookalike | None, dict[str, float]]:  # fmt: skip
+    names = list(others)
+    patterns = (
+        pl.DataFrame({"step": step, "told": told, "weight": weight, **others})
+        .group_by("step", "told", *names)
+        .agg(pl.col("weight").sum())
+        .sort("step", "told", *names)
+    )
+    step = patterns["step"].to_numpy()
+    told = patterns["told"].to_numpy()
+    weight = patterns["weight"].to_numpy()
+    levels = {name: patterns[name].to_numpy().astype(np.intp) for name in names}
+    size = int(step.max(initial=0)) + 1
+    known = {
+        "same": float(weight[told == 1].sum()),
+        "different": float(weight[told == 2].sum()),
+    }
+    if known["different"] < 1:
+        return None, known
+    # Probability of one person: known pairs first, of which the others are then expected.
+    one = np.where(told == 1, 1.0, 0.0)
+    of_known = weight * (told > 0)
+    odds, shares = _estimated(model, step, size, of_known, one, levels)
+    for _ in range(ROUNDS):
+        evidence = odds[step]
+        for name, level in levels.items():
+            bits = np.r_[0.0, np.log2(np.array(model.m[name]) / np.array(shares[name]))]
+            evidence = evidence + bits[level]
+        expected = np.where(told == 0, 1 / (1 + np.exp2(-evidence)), one)
+        moved = np.abs(expected - one)[told == 0].max(initial=0)
+        one = expected
+        odds, shares = _estimated(model, step, size, weight, one, levels)
+        if moved < CLOSE:
+            break
+    two = float((weight * (1 - one)).sum())
+    counts = {**known, "expected_different": round(two, 1)}
+    if two < ENOUGH:
+        return None, counts
+    return Lookalike(lookalikes.id, lookalikes.same, [float(x) for x in odds], shares), counts
+
+
+def _estimated(
+    model: Model, step: Array, size: int, weight: Array, one: Array, levels: dict[str, Array]
+) -> tuple[Array, dict[str, list[float]]]:
+    """Bits of odds of one person by rarity, and the levels of two people."""
+    of_one, of_two = weight * one, weight * (1 - one)
+    same = np.bincount(step, of_one, size) + 1.0
+    different = np.bincount(step, of_two, size) + of_two.sum() / max(weight.sum(), 1)
+    # Rarer together means more surely one person: where chance says otherwise it is levelled.
+    odds = np.maximum.accumulate(np.log2(same / different))
+    return odds, {name: _shares(model.u[name], level, of_two) for name, level in levels.items()}
+
+
+def _shares(strangers: list[float], levels: Array, weight: Array) -> list[float]:
+    """Shares of levels; where hardly any is known, those of strangers."""
+    counts = np.bincount(levels, weight, len(strangers) + 1)[1:]
+    return smoothed(counts + 5 * np.array(strangers), 1e-4)

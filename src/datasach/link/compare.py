@@ -101,11 +101,16 @@ class Comparison(Protocol):
     """Levels at which the two values are equal, so that their rarity counts."""
     rarity: Array | None
 
+    @property
+    def groups(self) -> tuple[tuple[int, ...], ...]:
+        """Levels whose probabilities add up to one: all of them, or by what another comparison found."""
+        return (tuple(range(1, len(self.levels) + 1)),)
+
     def compare(self, left: Array, right: Array) -> Array: ...
 
 
 @dataclass
-class SameOrDifferent:
+class SameOrDifferent(Comparison):
     name: str
     codes: Array
     rarity: Array | None = None
@@ -119,7 +124,37 @@ class SameOrDifferent:
 
 
 @dataclass
-class Places:
+class Within(Comparison):
+    """Same or different, by where the two live: nothing known of it, in one place, near, far."""
+
+    name: str
+    codes: Array
+    place: Places
+    rarity: Array | None = None
+    levels: tuple[str, ...] = (
+        "same",
+        "different",
+        "same_here",
+        "different_here",
+        "same_near",
+        "different_near",
+        "same_far",
+        "different_far",
+    )
+    same: tuple[int, ...] = (1, 3, 5, 7)
+
+    @property
+    def groups(self) -> tuple[tuple[int, ...], ...]:
+        return ((1, 2), (3, 4), (5, 6), (7, 8))
+
+    def compare(self, left: Array, right: Array) -> Array:
+        a, b = self.codes[left], self.codes[right]
+        level = np.where(a == b, 1, 2) + 2 * self.place.compare(left, right)
+        return np.where((a == 0) | (b == 0), 0, level).astype(np.uint8)
+
+
+@dataclass
+class Places(Comparison):
     name: str
     place: Array
     larger: Array
@@ -136,7 +171,7 @@ class Places:
 
 
 @dataclass
-class Dates:
+class Dates(Comparison):
     """same · day and month exchanged · two of day, month, year · year where one side knows no day, or wrote
     1 January · same year · different."""
 
@@ -202,7 +237,7 @@ def near_ids(a: Array, b: Array) -> Array:
 
 
 @dataclass
-class Ids:
+class Ids(Comparison):
     """same · same though it contradicts the record it stands on · one slip of the hand · different."""
 
     name: str
@@ -233,7 +268,7 @@ class Ids:
 
 
 @dataclass
-class Texts:
+class Texts(Comparison):
     name: str
     codes: Array
     likeness: Likeness
@@ -252,7 +287,7 @@ class Texts:
 
 
 @dataclass
-class Surnames:
+class Surnames(Comparison):
     name: str
     codes: Array
     likeness: Likeness
@@ -277,7 +312,7 @@ USUAL = 14 * 8
 
 
 @dataclass
-class Givens:
+class Givens(Comparison):
     """same, with the same marks · same letters where one whole name was written without marks · same letters
     under different marks · close, one of them no usual name: a slip · the same words in another order · cut:
     one whole name is how the other begins · alike, and both are usual names, as of twins · different."""
@@ -343,7 +378,7 @@ def _one_begins_other(a: Array, b: Array) -> Array:
 
 
 @dataclass
-class Middles:
+class Middles(Comparison):
     name: str
     codes: Array
     likeness: Likeness
@@ -473,6 +508,10 @@ def comparisons(
             made.append(Dates(name, a["date"], told))
         elif feature.kind == "id":
             made.append(Ids(name, a["id"], a.get("state"), told))
+        elif feature.kind == "code" and feature.within:
+            place = features[feature.within].arrays
+            places = Places(feature.within, place["place"], place["larger"])
+            made.append(Within(name, a["code"], places))
         elif feature.kind == "code":
             levels = ("same",) if feature.only_same else ("same", "different")
             made.append(SameOrDifferent(name, a["code"], told, levels))

@@ -142,6 +142,7 @@ class Feature:
     arrays: dict[str, Array]
     vocabularies: dict[str, Vocabulary] = field(default_factory=dict)
     only_same: bool = False
+    within: str | None = None
 
     @property
     def rows(self) -> int:

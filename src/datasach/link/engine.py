@@ -153,7 +153,7 @@ def _encode(
         return encode_ids(series, skipped)
     if column.kind == "code":
         feature = encode_codes(series, skipped, known["code"] if known else None)
-        feature.only_same = column.only_same
+        feature.only_same, feature.within = column.only_same, column.within
         return feature
     if column.kind == "place":
         larger = read(column.place_of) if column.place_of else None

@@ -206,7 +206,8 @@ class IndexFiles:
                     values = np.r_[values, added]
                 arrays[array] = values
             words = fresh.features[name].vocabularies if fresh is not None else {}
-            found[name] = Feature(told["kind"], arrays, words, document.columns[name].only_same)
+            column = document.columns[name]
+            found[name] = Feature(told["kind"], arrays, words, column.only_same, column.within)
         return found
 
     def append(self, night: Night) -> None:

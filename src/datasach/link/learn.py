@@ -17,7 +17,7 @@ from datasach.link.compare import Comparisons
 from datasach.link.ecm import ESTIMATORS
 from datasach.link.encode import Array
 from datasach.link.learn_lookalikes import learn_lookalikes
-from datasach.link.weigh import Model, Scorer, kin_model, level_shares, smoothed
+from datasach.link.weigh import Model, Scorer, kin_model, level_shares, shares_of
 from datasach.spec.matching import Matching
 
 RANDOM_PAIRS = 400_000
@@ -34,7 +34,10 @@ def learn(document: Matching, comparisons: Comparisons, part: Any, rows: int) ->
     left, right = _random_pairs(rows)
     strangers = comparisons.levels(left, right)
     random_counts = level_shares(strangers, sizes)
-    u = {name: smoothed(counts) for name, counts in zip(names, random_counts, strict=True)}
+    u = {
+        each.name: shares_of(each, counts)
+        for each, counts in zip(comparisons.each, random_counts, strict=True)
+    }
     totals = {name: np.zeros(size) for name, size in zip(names, sizes, strict=True)}
     told: dict[str, Any] = {"records": rows, "anchors": {}}
     evidence: list[tuple[set[str], int]] = []
@@ -60,10 +63,12 @@ def learn(document: Matching, comparisons: Comparisons, part: Any, rows: int) ->
     m, assumed = {}, []
     for name, each in zip(names, comparisons.each, strict=True):
         if totals[name].sum():
-            m[name] = smoothed(totals[name], 1e-4)
+            m[name] = shares_of(each, totals[name], 1e-4)
         else:
             assumed.append(name)
-            m[name] = smoothed(1000 * np.array([START.get(level, 0.01) for level in each.levels]))
+            m[name] = shares_of(
+                each, 1000 * np.array([START.get(level, 0.01) for level in each.levels])
+            )
     told["assumed"] = assumed
     matches = _matches_per_record(anchored[:3], rows)
     kin = kin_model(document.kin, comparisons, u) if document.kin else {}
@@ -74,9 +79,9 @@ def learn(document: Matching, comparisons: Comparisons, part: Any, rows: int) ->
     told["lookalikes"] = {}
     scorer = Scorer(comparisons, model, rows)
     sample = document.train.sample
-    for each in document.lookalikes:
-        pairs = _pairs(_packed(each.agree, part, rows), rows, 10 * sample, 40)
-        found, told["lookalikes"][each.id] = learn_lookalikes(each, scorer, pairs, sample)
+    for group in document.lookalikes:
+        pairs = _pairs(_packed(group.agree, part, rows), rows, 10 * sample, 40)
+        found, told["lookalikes"][group.id] = learn_lookalikes(group, scorer, pairs, sample)
         if found:
             model.lookalikes.append(found)
     return model
@@ -86,7 +91,10 @@ def relearn(model: Model, scorer: Scorer, left: Array, right: Array) -> Model:
     """The model with m learnt again on these pairs of one person's records each."""
     levels = scorer.levels(left, right)
     counts = level_shares(levels, [len(each.levels) for each in scorer.comparisons.each])
-    m = {name: smoothed(c, 1e-4) for name, c in zip(scorer.names, counts, strict=True)}
+    m = {
+        each.name: shares_of(each, c, 1e-4)
+        for each, c in zip(scorer.comparisons.each, counts, strict=True)
+    }
     return replace(model, m=m, learnt_on={**model.learnt_on, "refined_on": len(left)})
 
 

@@ -11,7 +11,7 @@ import numpy as np
 import polars as pl
 
 from datasach.link.encode import Array
-from datasach.link.weigh import Lookalike, Model, Scorer, smoothed, steps
+from datasach.link.weigh import Lookalike, Scorer, shares_of, steps
 from datasach.spec.matching import Lookalikes
 
 ENOUGH = 20
@@ -47,14 +47,14 @@ def learn_lookalikes(
         if name not in lookalikes.same
     }
     ids = {name: others.pop(name) for name in lookalikes.told_apart_by}
-    found, counts = _two_classes(lookalikes, scorer.model, step, told, weight, others)
+    found, counts = _two_classes(lookalikes, scorer, step, told, weight, others)
     if found:
         # Ids are what known pairs were told apart by: of the first, strangers say what two people have …
         first, *rest = ids
         found.levels[first] = scorer.model.u[first]
         for name in rest:
             # … and of the others, those whom the first tells apart.
-            found.levels[name] = _shares(scorer.model.u[name], ids[name], (told == 2) * 1.0)
+            found.levels[name] = _shares(scorer, name, ids[name], (told == 2) * 1.0)
     return found, counts
 
 
@@ -92,7 +92,7 @@ def _told_apart(
 
 
 def _two_classes(
-    lookalikes: Lookalikes, model: Model, step: Array, told: Array, weight: Array, others: dict[str, Array]
+    lookalikes: Lookalikes, scorer: Scorer, step: Array, told: Array, weight: Array, others: dict[str, Array]
 ) -> tuple[Lookalike | None, dict[str, float]]:  # fmt: skip
     names = list(others)
     patterns = (
@@ -115,16 +115,16 @@ def _two_classes(
     # Probability of one person: known pairs first, of which the others are then expected.
     one = np.where(told == 1, 1.0, 0.0)
     of_known = weight * (told > 0)
-    odds, shares = _estimated(model, step, size, of_known, one, levels)
+    odds, shares = _estimated(scorer, step, size, of_known, one, levels)
     for _ in range(ROUNDS):
         evidence = odds[step]
         for name, level in levels.items():
-            bits = np.r_[0.0, np.log2(np.array(model.m[name]) / np.array(shares[name]))]
+            bits = np.r_[0.0, np.log2(np.array(scorer.model.m[name]) / np.array(shares[name]))]
             evidence = evidence + bits[level]
         expected = np.where(told == 0, 1 / (1 + np.exp2(-evidence)), one)
         moved = np.abs(expected - one)[told == 0].max(initial=0)
         one = expected
-        odds, shares = _estimated(model, step, size, weight, one, levels)
+        odds, shares = _estimated(scorer, step, size, weight, one, levels)
         if moved < CLOSE:
             break
     two = float((weight * (1 - one)).sum())
@@ -135,7 +135,7 @@ def _two_classes(
 
 
 def _estimated(
-    model: Model, step: Array, size: int, weight: Array, one: Array, levels: dict[str, Array]
+    scorer: Scorer, step: Array, size: int, weight: Array, one: Array, levels: dict[str, Array]
 ) -> tuple[Array, dict[str, list[float]]]:
     """Bits of odds of one person by rarity, and the levels of two people."""
     of_one, of_two = weight * one, weight * (1 - one)
@@ -143,10 +143,12 @@ def _estimated(
     different = np.bincount(step, of_two, size) + of_two.sum() / max(weight.sum(), 1)
     # Rarer together means more surely one person: where chance says otherwise it is levelled.
     odds = np.maximum.accumulate(np.log2(same / different))
-    return odds, {name: _shares(model.u[name], level, of_two) for name, level in levels.items()}
+    return odds, {name: _shares(scorer, name, level, of_two) for name, level in levels.items()}
 
 
-def _shares(strangers: list[float], levels: Array, weight: Array) -> list[float]:
+def _shares(scorer: Scorer, name: str, levels: Array, weight: Array) -> list[float]:
     """Shares of levels; where hardly any is known, those of strangers."""
+    strangers = scorer.model.u[name]
     counts = np.bincount(levels, weight, len(strangers) + 1)[1:]
-    return smoothed(counts + 5 * np.array(strangers), 1e-4)
+    each = scorer.comparisons.each[scorer.names.index(name)]
+    return shares_of(each, counts + 5 * np.array(strangers), 1e-4)

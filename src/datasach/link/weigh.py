@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 
-from datasach.link.compare import REORDERED, Comparisons
+from datasach.link.compare import REORDERED, Comparison, Comparisons
 from datasach.link.encode import EIGHTHS, Array
 from datasach.spec.matching import Kin
 
@@ -248,6 +248,15 @@ def level_shares(scorer_levels: list[Array], sizes: list[int]) -> list[Array]:
     ]
 
 
+def shares_of(each: Comparison, counts: Array, floor: float = FLOOR) -> list[float]:
+    """Counts of the levels of a comparison as probabilities that add up to one in each of its groups."""
+    shares = np.empty(len(counts))
+    for group in each.groups:
+        at = np.array(group) - 1
+        shares[at] = smoothed(counts[at], floor)
+    return [float(share) for share in shares]
+
+
 def smoothed(counts: Array, floor: float = FLOOR) -> list[float]:
     """Counts as probabilities, none of them zero."""
     total = counts.sum()
@@ -266,12 +275,16 @@ def kin_model(
         shares = np.array(u[each.name])
         fixed = np.zeros(len(shares), bool)
         told = kin.levels.get(each.name, {})
-        for level, probability in told.items():
-            at = [n - 1 for n in each.same] if level == "same" else [each.levels.index(level)]
-            shares[at] = probability * shares[at] / shares[at].sum()
-            fixed[at] = True
-        if told and not fixed.all():
-            rest = shares[~fixed].sum()
-            shares[~fixed] *= (1 - shares[fixed].sum()) / rest
+        for group in each.groups:
+            inside = np.zeros(len(shares), bool)
+            inside[np.array(group) - 1] = True
+            for level, probability in told.items():
+                at = [n - 1 for n in each.same] if level == "same" else [each.levels.index(level)]
+                at = [n for n in at if inside[n]]
+                shares[at] = probability * shares[at] / shares[at].sum()
+                fixed[at] = True
+            rest = inside & ~fixed
+            if told and rest.any():
+                shares[rest] *= (1 - shares[inside & fixed].sum()) / shares[rest].sum()
         made[each.name] = [float(share) for share in shares]
     return made

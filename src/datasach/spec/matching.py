@@ -35,6 +35,9 @@ class Column(Declared):
     """Records that lack the column are read as not knowing it."""
     only_same: bool = False
     """kind code: only agreement says something (a hospital's own number differs in every hospital)."""
+    within: str | None = None
+    """kind code: a place. How often two people have the same (a hospital) depends on whether they live in one place, so
+    it is weighed apart where both do, where they live near, where they live far, and where that is not known."""
     year: str | None = None
     """kind date: the column that holds the birth year when the day is not known."""
     place_of: str | None = None

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from datasach.link.block import keys_of, packed_keys, pairs_of_pass, row_bits
-from datasach.link.compare import Comparisons
+from datasach.link.compare import Comparison, Comparisons
 from datasach.link.ecm import ESTIMATORS
 from datasach.link.encode import Array
 from datasach.link.learn_lookalikes import learn_lookalikes
@@ -53,10 +53,15 @@ def learn(document: Matching, comparisons: Comparisons, part: Any, rows: int) ->
         levels = comparisons.levels(a, b, free)
         take = min(len(a), len(left), ECM_PAIRS)
         some = np.linspace(0, len(a) - 1, take).astype(np.int64)
+        compared = [comparisons.each[i] for i in free]
         shares = ESTIMATORS[document.train.estimator](
-            [level[some] for level in levels], [strangers[i][:take] for i in free]
+            [_in_group(c)[level[some]] for c, level in zip(compared, levels, strict=True)],
+            [_in_group(c)[strangers[i][:take]] for c, i in zip(compared, free, strict=True)],
         )
-        for i, table in zip(free, shares, strict=True):
+        for i, level, table in zip(free, levels, shares, strict=True):
+            if len(comparisons.each[i].groups) > 1:
+                # What another comparison finds would count twice: only how levels of one group compare is learnt.
+                table = np.bincount(level, minlength=sizes[i] + 1) / len(level)
             # An anchor speaks by how many pairs it has, but none drowns the others.
             totals[names[i]][: len(table) - 1] += table[1:] * min(len(a), 20_000)
         evidence.append((columns, len(a)))
@@ -85,6 +90,14 @@ def learn(document: Matching, comparisons: Comparisons, part: Any, rows: int) ->
         if found:
             model.lookalikes.append(found)
     return model
+
+
+def _in_group(each: Comparison) -> Array:
+    """Level → its place in its group of levels; 0 stays 0."""
+    place = np.zeros(len(each.levels) + 1, np.uint8)
+    for group in each.groups:
+        place[list(group)] = np.arange(1, len(group) + 1)
+    return place
 
 
 def relearn(model: Model, scorer: Scorer, left: Array, right: Array) -> Model:

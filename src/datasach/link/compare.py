@@ -170,15 +170,27 @@ class Places(Comparison):
         return level
 
 
+GUESSED_YEARS = 3
+"""Who does not know his year of birth is guessed so well at a desk; ours."""
+
+
 @dataclass
 class Dates(Comparison):
     """same · day and month exchanged · two of day, month, year · year where one side knows no day, or wrote
-    1 January · same year · different."""
+    1 January · same year · different · different, and years apart by more than a slip or a guess: another age."""
 
     name: str
     dates: Array
     rarity: Array | None = None
-    levels: tuple[str, ...] = ("same", "swapped", "near", "year_only", "same_year", "different")
+    levels: tuple[str, ...] = (
+        "same",
+        "swapped",
+        "near",
+        "year_only",
+        "same_year",
+        "different",
+        "another_age",
+    )
     same: tuple[int, ...] = (1,)
 
     def compare(self, left: Array, right: Array) -> Array:
@@ -191,7 +203,7 @@ class Dates(Comparison):
         swapped = (((a & 31) == ((b >> 5) & 15)) & (((a >> 5) & 15) == (b & 31))) & year
         years_apart = np.abs((a >> 9) - (b >> 9))
         near = (year & (day | month)) | (day & month & _one_digit_year(a >> 9, b >> 9, years_apart))
-        level = np.full(len(a), 6, np.uint8)
+        level = np.where(years_apart > GUESSED_YEARS, 7, 6).astype(np.uint8)
         level[year] = 5
         level[near] = 3
         level[swapped] = 2

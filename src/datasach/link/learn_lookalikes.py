@@ -11,7 +11,7 @@ import numpy as np
 import polars as pl
 
 from datasach.link.encode import Array
-from datasach.link.weigh import Lookalike, Scorer, shares_of, steps
+from datasach.link.weigh import Lookalike, Scorer, shares_of, smoothed, steps
 from datasach.spec.matching import Lookalikes
 
 ENOUGH = 20
@@ -44,7 +44,7 @@ def learn_lookalikes(
     others = {
         name: level
         for name, level in zip(scorer.names, levels, strict=True)
-        if name not in lookalikes.same
+        if name not in lookalikes.same or name in lookalikes.weighed
     }
     ids = {name: others.pop(name) for name in lookalikes.told_apart_by}
     found, counts = _two_classes(lookalikes, scorer, step, told, weight, others)
@@ -54,7 +54,7 @@ def learn_lookalikes(
         found.levels[first] = scorer.model.u[first]
         for name in rest:
             # … and of the others, those whom the first tells apart.
-            found.levels[name] = _shares(scorer, name, ids[name], (told == 2) * 1.0)
+            found.levels[name] = _shares(lookalikes, scorer, name, ids[name], (told == 2) * 1.0)
     return found, counts
 
 
@@ -104,6 +104,7 @@ def _two_classes(
     step = patterns["step"].to_numpy()
     told = patterns["told"].to_numpy()
     weight = patterns["weight"].to_numpy()
+
     levels = {name: patterns[name].to_numpy().astype(np.intp) for name in names}
     size = int(step.max(initial=0)) + 1
     known = {
@@ -115,7 +116,7 @@ def _two_classes(
     # Probability of one person: known pairs first, of which the others are then expected.
     one = np.where(told == 1, 1.0, 0.0)
     of_known = weight * (told > 0)
-    odds, shares = _estimated(scorer, step, size, of_known, one, levels)
+    odds, shares = _estimated(lookalikes, scorer, step, size, of_known, one, levels)
     for _ in range(ROUNDS):
         evidence = odds[step]
         for name, level in levels.items():
@@ -124,7 +125,7 @@ def _two_classes(
         expected = np.where(told == 0, 1 / (1 + np.exp2(-evidence)), one)
         moved = np.abs(expected - one)[told == 0].max(initial=0)
         one = expected
-        odds, shares = _estimated(scorer, step, size, weight, one, levels)
+        odds, shares = _estimated(lookalikes, scorer, step, size, weight, one, levels)
         if moved < CLOSE:
             break
     two = float((weight * (1 - one)).sum())
@@ -135,7 +136,13 @@ def _two_classes(
 
 
 def _estimated(
-    scorer: Scorer, step: Array, size: int, weight: Array, one: Array, levels: dict[str, Array]
+    lookalikes: Lookalikes,
+    scorer: Scorer,
+    step: Array,
+    size: int,
+    weight: Array,
+    one: Array,
+    levels: dict[str, Array],
 ) -> tuple[Array, dict[str, list[float]]]:
     """Bits of odds of one person by rarity, and the levels of two people."""
     of_one, of_two = weight * one, weight * (1 - one)
@@ -143,12 +150,23 @@ def _estimated(
     different = np.bincount(step, of_two, size) + of_two.sum() / max(weight.sum(), 1)
     # Rarer together means more surely one person: where chance says otherwise it is levelled.
     odds = np.maximum.accumulate(np.log2(same / different))
-    return odds, {name: _shares(scorer, name, level, of_two) for name, level in levels.items()}
+    return odds, {
+        name: _shares(lookalikes, scorer, name, level, of_two) for name, level in levels.items()
+    }
 
 
-def _shares(scorer: Scorer, name: str, levels: Array, weight: Array) -> list[float]:
+def _shares(
+    lookalikes: Lookalikes, scorer: Scorer, name: str, levels: Array, weight: Array
+) -> list[float]:
     """Shares of levels; where hardly any is known, those of strangers."""
-    strangers = scorer.model.u[name]
+    strangers = np.array(scorer.model.u[name])
     counts = np.bincount(levels, weight, len(strangers) + 1)[1:]
     each = scorer.comparisons.each[scorer.names.index(name)]
-    return shares_of(each, counts + 5 * np.array(strangers), 1e-4)
+    if name not in lookalikes.same:
+        return shares_of(each, counts + 5 * strangers, 1e-4)
+    # Of pairs at some levels only, both for one person and for two: what both leave out divides out.
+    at = [each.levels.index(level) for level in lookalikes.same[name]]
+    shares = np.array(scorer.model.m[name])
+    prior = 5 * strangers[at] / strangers[at].sum()
+    shares[at] = np.array(smoothed(counts[at] + prior, 1e-4)) * shares[at].sum()
+    return [float(share) for share in shares]

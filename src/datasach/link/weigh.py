@@ -205,13 +205,13 @@ class Scorer:
         total = np.zeros(len(left), np.float32)
         done = set()
         for surname, middle, given in self.comparisons.trio.values():
-            if {self.names[i] for i in (surname, middle, given)} <= same.keys():
+            if all(self._shares_values(i, same) for i in (surname, middle, given)):
                 total += self.comparisons.whole_name[self.names[given]][left] / np.float32(EIGHTHS)
                 done = {surname, middle, given}
         for name in same:
             i = self.names.index(name)
             each = self.comparisons.each[i]
-            if i in done:
+            if i in done or not self._shares_values(i, same):
                 continue
             bits = np.r_[0.0, -np.log2(np.array(self.model.u[name]))].astype(np.float32)[levels[i]]
             if each.rarity is not None:
@@ -219,6 +219,14 @@ class Scorer:
                 bits = np.where(equal, each.rarity[left] / np.float32(EIGHTHS), bits)
             total += bits
         return total
+
+    def _shares_values(self, i: int, same: dict[str, list[str]]) -> bool:
+        """Whether two that are alike in this way have one value here, or one of which nothing else is known."""
+        each = self.comparisons.each[i]
+        wanted = same.get(each.name, [])
+        return bool(wanted) and (
+            each.levels.index(wanted[0]) + 1 in each.same or each.rarity is None
+        )
 
     def total(self, bits: list[Array], levels: list[Array], left: Array) -> Array:
         """Weight of pairs against strangers, kin and namesakes together."""

@@ -86,6 +86,8 @@ class Lookalikes(Declared):
     """Parts that find such pairs."""
     same: dict[str, list[str]]
     """Comparison → levels that both must be at to be alike in this way."""
+    weighed: list[str] = []
+    """Comparisons among them of which it still says something at which of these levels a pair is."""
     told_apart_by: list[str]
     """Ids that tell which of those pairs are one person; the first is the strongest."""
     because: str

@@ -17,6 +17,7 @@ from rapidfuzz.distance import OSA, JaroWinkler, Prefix
 
 from datasach.link.encode import Array, Feature, Rarity, Vocabulary
 from datasach.link.encode_names import LETTER_BITS, START_LETTERS
+from datasach.vn.telex import is_plain_syllable
 
 TABLE = 300
 """Words for which likeness is kept as a table. Measured on a million records: 300 cost 0.4 CPU-seconds less than 1,200."""
@@ -320,7 +321,9 @@ class Surnames(Comparison):
 REORDERED, CUT = 5, 6
 """Levels of `Givens` at which surname or middle name say nothing."""
 USUAL = 14 * 8
-"""A given name of one person in 16,000 or more is usual; rarer ones are mostly slips. Eighths of a bit; ours."""
+"""A given name of one person in 16,000 or more can be usual; rarer ones are mostly slips. Eighths of a bit; ours."""
+SLIPS = 5 * 8
+"""A name this much rarer than the one it is like is mostly slips of it: one in 32. Eighths of a bit; ours."""
 
 
 @dataclass
@@ -336,6 +339,8 @@ class Givens(Comparison):
     turned: Array
     surname: Array
     start: Array
+    is_syllable: Array
+    """By code: whether the word can be Vietnamese at all."""
     likeness: Likeness
     rarity: Array | None = None
     levels: tuple[str, ...] = (
@@ -364,7 +369,9 @@ class Givens(Comparison):
         if len(unlike):
             found = self.likeness.level(a[unlike], b[unlike])
             assert self.rarity is not None
-            usual = (self.rarity[left[unlike]] < USUAL) & (self.rarity[right[unlike]] < USUAL)
+            rare, other = (self.rarity[side[unlike]].astype(np.int16) for side in (left, right))
+            usual = (np.maximum(rare, other) < USUAL) & (np.abs(rare - other) < SLIPS)
+            usual &= self.is_syllable[a[unlike]] & self.is_syllable[b[unlike]]
             level[unlike[(found == 1) & ~usual]] = 4
             level[unlike[(found == 1) & usual]] = 7
             one, other = left[unlike], right[unlike]
@@ -504,6 +511,7 @@ def comparisons(
                     a["turned"],
                     a["surname"],
                     a["start"],
+                    np.array([is_plain_syllable(text) for text in words["given"].texts]),
                     Likeness(words["given"], _name_levels),
                     bits["given"],
                 ),

@@ -178,7 +178,7 @@ GUESSED_YEARS = 3
 @dataclass
 class Dates(Comparison):
     """same · day and month exchanged · two of day, month, year · year where one side knows no day, or wrote
-    1 January · same year · different · different, and years apart by more than a slip or a guess: another age."""
+    1 January · same year · different · different, also the day, and years apart by more than a guess: another age."""
 
     name: str
     dates: Array
@@ -204,7 +204,8 @@ class Dates(Comparison):
         swapped = (((a & 31) == ((b >> 5) & 15)) & (((a >> 5) & 15) == (b & 31))) & year
         years_apart = np.abs((a >> 9) - (b >> 9))
         near = (year & (day | month)) | (day & month & _one_digit_year(a >> 9, b >> 9, years_apart))
-        level = np.where(years_apart > GUESSED_YEARS, 7, 6).astype(np.uint8)
+        another = (years_apart > GUESSED_YEARS) & ~(day & month)
+        level = np.where(another, 7, 6).astype(np.uint8)
         level[year] = 5
         level[near] = 3
         level[swapped] = 2

@@ -20,13 +20,19 @@ from datasach.link.encode import Array
 ROUNDS = 25
 CLOSE = 1e-4
 """Rounds end when no probability moves by more."""
+KIN_AT_FIRST = 0.01
+"""Share of kin among both kinds of pairs before the first round."""
 
 
-def counted(likely: list[Array], unlikely: list[Array]) -> list[Array]:
+def counted(
+    likely: list[Array], unlikely: list[Array], kin: list[Array] | None = None
+) -> list[Array]:
     """Probability of each level (0: not known) of each comparison for pairs of one person.
 
     `likely`, `unlikely`: levels by comparison, of as many pairs each. The two classes start at their shares. A level
-    that occurs in neither has probability 0, or none at all if it is above those that do.
+    that occurs in neither has probability 0, or none at all if it is above those that do. `kin`: probability of levels
+    1 … where known, for two people of one household, a third class that stays as it is: who has a relative's card
+    would else teach that one person has two names.
     """
     frame = pl.DataFrame(
         {str(i): np.concatenate(sides) for i, sides in _by_comparison(likely, unlikely)}
@@ -35,21 +41,24 @@ def counted(likely: list[Array], unlikely: list[Array]) -> list[Array]:
     patterns = frame.group_by(frame.columns).len("pairs").sort(frame.columns)
     levels = [patterns[name].to_numpy().astype(np.intp) for name in frame.columns]
     pairs = patterns["pairs"].to_numpy().astype(float)
-    share = np.array([0.5, 0.5])
+    share = np.array([0.5, 0.5, KIN_AT_FIRST])[: 2 if kin is None else 3]
     tables = [_starts(*sides) for _, sides in _by_comparison(likely, unlikely)]
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         for _ in range(ROUNDS):
             before = [share, *tables]
-            odds = np.log(share[0] / share[1])
-            for table, level in zip(tables, levels, strict=True):
-                odds = odds + np.log(table[0] / table[1])[level]
-            one = pairs / (1 + np.exp(-odds))
-            classes = np.array([one, pairs - one])
+            logs = np.log(share)[:, None] + np.zeros(len(pairs))
+            for place, (table, level) in enumerate(zip(tables, levels, strict=True)):
+                logs[:2] += np.log(table)[:, level]
+                if kin is not None:
+                    # What is not known says nothing about being kin.
+                    fixed = np.r_[table[0, 0], (1 - table[0, 0]) * kin[place]]
+                    logs[2] += np.log(fixed)[level]
+            classes = pairs * np.exp(logs - np.logaddexp.reduce(logs))
             total = classes.sum(axis=1)
             share = total / total.sum()
             tables = [
-                np.array([np.bincount(level, side, table.shape[1]) for side in classes])
-                / total[:, None]
+                np.array([np.bincount(level, side, table.shape[1]) for side in classes[:2]])
+                / total[:2, None]
                 for level, table in zip(levels, tables, strict=True)
             ]
             after = [share, *tables]
@@ -58,8 +67,10 @@ def counted(likely: list[Array], unlikely: list[Array]) -> list[Array]:
     return [table[0] for table in tables]
 
 
-def by_recordlinkage(likely: list[Array], unlikely: list[Array]) -> list[Array]:
-    """The same as `counted`, by recordlinkage's ECM, which goes row by row and starts at random if it is let."""
+def by_recordlinkage(
+    likely: list[Array], unlikely: list[Array], kin: list[Array] | None = None
+) -> list[Array]:
+    """The same as `counted`, by recordlinkage's ECM, which goes row by row and knows two classes only, no kin."""
     from recordlinkage.algorithms.nb_sklearn import ECM
 
     starts = [_starts(*sides) for _, sides in _by_comparison(likely, unlikely)]
@@ -87,7 +98,7 @@ def by_recordlinkage(likely: list[Array], unlikely: list[Array]) -> list[Array]:
     return found
 
 
-ESTIMATORS: dict[str, Callable[[list[Array], list[Array]], list[Array]]] = {
+ESTIMATORS: dict[str, Callable[[list[Array], list[Array], list[Array] | None], list[Array]]] = {
     "counted": counted,
     "recordlinkage": by_recordlinkage,
 }

@@ -38,6 +38,7 @@ def learn(document: Matching, comparisons: Comparisons, part: Any, rows: int) ->
         each.name: shares_of(each, counts)
         for each, counts in zip(comparisons.each, random_counts, strict=True)
     }
+    kin = kin_model(document.kin, comparisons, u) if document.kin else {}
     totals = {name: np.zeros(size) for name, size in zip(names, sizes, strict=True)}
     told: dict[str, Any] = {"records": rows, "anchors": {}}
     evidence: list[tuple[set[str], int]] = []
@@ -57,6 +58,7 @@ def learn(document: Matching, comparisons: Comparisons, part: Any, rows: int) ->
         shares = ESTIMATORS[document.train.estimator](
             [_in_group(c)[level[some]] for c, level in zip(compared, levels, strict=True)],
             [_in_group(c)[strangers[i][:take]] for c, i in zip(compared, free, strict=True)],
+            [_first_group(c, kin[c.name]) for c in compared] if kin else None,
         )
         for i, level, table in zip(free, levels, shares, strict=True):
             if len(comparisons.each[i].groups) > 1:
@@ -76,7 +78,6 @@ def learn(document: Matching, comparisons: Comparisons, part: Any, rows: int) ->
             )
     told["assumed"] = assumed
     matches = _matches_per_record(anchored[:3], rows)
-    kin = kin_model(document.kin, comparisons, u) if document.kin else {}
     model = Model(
         document.version, m, u, matches, kin, document.kin.pairs_per_record if document.kin else 0.0,
         learnt_on=told,
@@ -98,6 +99,11 @@ def _in_group(each: Comparison) -> Array:
     for group in each.groups:
         place[list(group)] = np.arange(1, len(group) + 1)
     return place
+
+
+def _first_group(each: Comparison, shares: list[float]) -> Array:
+    """Of a comparison whose levels stand in groups, the first group's probabilities."""
+    return np.array(shares)[np.array(each.groups[0]) - 1]
 
 
 def relearn(model: Model, scorer: Scorer, left: Array, right: Array) -> Model:

@@ -90,9 +90,9 @@ def _starts(middle: pl.Series, given: pl.Series) -> Array:
         pl.concat_str("m", "g", separator=" ", ignore_nulls=True)
         .str.strip_chars_start(" ").str.slice(0, START_LETTERS).str.pad_end(START_LETTERS, "@")
     ).to_series()  # fmt: skip
-    letters = np.frombuffer("".join(text.to_list()).encode("ascii"), np.uint8).reshape(
-        -1, START_LETTERS
-    )
+    # Equally long and ASCII, so their bytes stand in rows.
+    letters = np.frombuffer(text.to_arrow().buffers()[2] or b"", np.uint8)
+    letters = letters[: len(text) * START_LETTERS].reshape(-1, START_LETTERS)
     # a … z are 1 … 26, what ends a name 0; apostrophe and blank get what is left.
     codes = letters & 31
     codes[letters == ord("'")] = 27

@@ -25,7 +25,7 @@ def learn_lookalikes(
 ) -> tuple[Lookalike | None, dict[str, float]]:
     """One group of a document, from `pairs` that agree on its key; and how many pairs it was learnt from.
 
-    Of pairs that no id tells apart, at most `sample` are looked at, and stand for all of them.
+    Of pairs of one person, and of those that no id tells apart, at most `sample` are looked at; they stand for all.
     """
     left, right, told, weight = _sampled(*pairs, *_told_apart(lookalikes, scorer, *pairs), sample)
     compared = scorer.comparisons
@@ -61,16 +61,21 @@ def learn_lookalikes(
 def _sampled(
     left: Array, right: Array, same: Array, different: Array, sample: int
 ) -> tuple[Array, Array, Array, Array]:
-    """The pairs that are told and some of the others, evenly chosen; 1 one person, 2 two, 0 not told; how many each stands for."""
+    """All pairs that are told apart, and evenly chosen ones of those told to be one person (1) and of those not told (0).
+
+    With them how many each stands for.
+    """
     told = np.where(same, 1, np.where(different, 2, 0)).astype(np.uint8)
-    untold = np.flatnonzero(told == 0)
-    some = untold
-    if len(untold) > sample:
-        some = untold[np.linspace(0, len(untold) - 1, sample).astype(np.int64)]
-    chosen = np.concatenate([np.flatnonzero(told), some])
-    weight = np.ones(len(chosen))
-    weight[told[chosen] == 0] = len(untold) / max(len(some), 1)
-    return left[chosen], right[chosen], told[chosen], weight
+    chosen, weights = [], []
+    for kind, at_most in ((0, sample), (1, sample), (2, len(left))):
+        of_kind = np.flatnonzero(told == kind)
+        some = of_kind
+        if len(of_kind) > at_most:
+            some = of_kind[np.linspace(0, len(of_kind) - 1, at_most).astype(np.int64)]
+        chosen.append(some)
+        weights.append(np.full(len(some), len(of_kind) / max(len(some), 1)))
+    at = np.concatenate(chosen)
+    return left[at], right[at], told[at], np.concatenate(weights)
 
 
 def _told_apart(

@@ -377,7 +377,7 @@ class Givens(Comparison):
             level[unlike[(found == 1) & usual]] = 7
             one, other = left[unlike], right[unlike]
             cut = (found == 2) & (self.surname[one] == self.surname[other])
-            cut &= _one_begins_other(self.start[one], self.start[other])
+            cut &= one_begins_other(self.start[one], self.start[other])
             level[unlike[cut]] = CUT
             reordered = self.ordered[one] == self.ordered[other]
             # "Hồ Thanh Khai" and "Khai Hồ".
@@ -387,7 +387,7 @@ class Givens(Comparison):
         return level
 
 
-def _one_begins_other(a: Array, b: Array) -> Array:
+def one_begins_other(a: Array, b: Array) -> Array:
     """Of names as `encode_names` packs their starts: one ends within it, and the other goes on from there."""
     shorter = np.minimum(a, b)
     unused = np.bitwise_count((shorter & (~shorter + np.uint64(1))) - np.uint64(1)) // LETTER_BITS

@@ -150,7 +150,7 @@ def _pairs(linked: Linked, keys: pl.Series) -> Iterator[pl.DataFrame]:
         )
         levels = list(linked.pairs.levels[:, some])
         bits = linked.scorer.bits(left, levels)
-        plain = linked.scorer.prior + np.sum(bits, axis=0)
+        plain = linked.scorer.prior + sum(bits, np.zeros(len(left), np.float32))
         yield pl.DataFrame(
             {
                 "key_a": keys.gather(left),

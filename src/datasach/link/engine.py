@@ -245,7 +245,7 @@ class Pairs:
     levels: Array
     """Level of every comparison (first axis) of every pair, uint8."""
     histogram: Array
-    """Pairs by weight, one bit a step, from -100 to 100."""
+    """Pairs by weight, one bit a step, from -100 to 100; of pairs that are not kept, by the weight against strangers."""
 
 
 @dataclass
@@ -286,6 +286,11 @@ def link_records(
     compared = comparisons(records.features, document.compare, rare)
     if model is None:
         model = learn(document, compared, records.part, records.rows)
+    for each in compared.each:
+        if len(model.m.get(each.name, [])) != len(each.levels):
+            raise UnlinkableRecords(
+                f"the model was learnt with other levels of {each.name}: learn it anew"
+            )
     prior_records = prior_records or records.rows
     scorer = Scorer(compared, model, prior_records)
     left, right, told = candidates(document.passes, records.part, records.rows)
@@ -327,7 +332,7 @@ def weigh_pairs(
     for at in range(0, len(left), CHUNK):
         # NumPy gathers by integers of its own width twice as fast as by others.
         a, b = (side[at : at + CHUNK].astype(np.intp) for side in (left, right))
-        evidence, levels = scorer.weigh(a, b)
+        evidence, levels = scorer.weigh(a, b, keep)
         histogram += np.bincount(np.clip(evidence + 100, 0, 200).astype(np.int64), minlength=201)
         weight = evidence.copy()
         judged.overrule(a, b, weight)

@@ -22,7 +22,7 @@ CLOSE = 1e-3
 
 def learn_lookalikes(
     lookalikes: Lookalikes, scorer: Scorer, pairs: tuple[Array, Array], sample: int
-) -> tuple[Lookalike | None, dict[str, float]]:
+) -> tuple[Lookalike | None, dict[str, int]]:
     """One group of a document, from `pairs` that agree on its key; and how many pairs it was learnt from.
 
     Of pairs of one person, and of those that no id tells apart, at most `sample` are looked at; they stand for all.
@@ -98,7 +98,7 @@ def _told_apart(
 
 def _two_classes(
     lookalikes: Lookalikes, scorer: Scorer, step: Array, told: Array, weight: Array, others: dict[str, Array]
-) -> tuple[Lookalike | None, dict[str, float]]:  # fmt: skip
+) -> tuple[Lookalike | None, dict[str, int]]:  # fmt: skip
     names = list(others)
     patterns = (
         pl.DataFrame({"step": step, "told": told, "weight": weight, **others})
@@ -113,8 +113,8 @@ def _two_classes(
     levels = {name: patterns[name].to_numpy().astype(np.intp) for name in names}
     size = int(step.max(initial=0)) + 1
     known = {
-        "same": float(weight[told == 1].sum()),
-        "different": float(weight[told == 2].sum()),
+        "same": round(float(weight[told == 1].sum())),
+        "different": round(float(weight[told == 2].sum())),
     }
     if known["different"] < 1:
         return None, known
@@ -134,7 +134,7 @@ def _two_classes(
         if moved < CLOSE:
             break
     two = float((weight * (1 - one)).sum())
-    counts = {**known, "expected_different": round(two, 1)}
+    counts = {**known, "expected_different": round(two)}
     if two < ENOUGH:
         return None, counts
     return Lookalike(lookalikes.id, lookalikes.same, [float(x) for x in odds], shares), counts

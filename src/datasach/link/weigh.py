@@ -168,10 +168,19 @@ class Scorer:
             total += table[level]
         return total
 
-    def weigh(self, left: Array, right: Array) -> tuple[Array, list[Array]]:
-        """Match weights in bits of pairs of rows, and the levels they come from."""
+    def weigh(
+        self, left: Array, right: Array, enough: float = -np.inf
+    ) -> tuple[Array, list[Array]]:
+        """Match weights in bits of pairs of rows, and the levels they come from.
+
+        Below `enough` it is the weight against strangers alone: what kin and lookalikes take away lowers it further.
+        """
         levels = self.levels(left, right)
-        return self.total(self.bits(left, levels), levels, left), levels
+        weight = self.prior + sum(self.bits(left, levels), np.zeros(len(left), np.float32))
+        likely = np.flatnonzero(weight >= enough)
+        some = [level[likely] for level in levels]
+        weight[likely] = self._against_others(weight[likely], some, left[likely])
+        return weight, levels
 
     def lookalike_bits(self, number: int, left: Array, levels: list[Array]) -> tuple[Array, Array]:
         """Positions of pairs that are alike in this way, and their weight against being two people who are."""
@@ -228,11 +237,9 @@ class Scorer:
             each.levels.index(wanted[0]) + 1 in each.same or each.rarity is None
         )
 
-    def total(self, bits: list[Array], levels: list[Array], left: Array) -> Array:
-        """Weight of pairs against strangers, kin and namesakes together."""
-        doubt = np.full(len(levels[0]), -self.prior, np.float32)
-        for each in bits:
-            doubt -= each
+    def _against_others(self, weight: Array, levels: list[Array], left: Array) -> Array:
+        """Weight of pairs against strangers, which is given, kin and lookalikes together."""
+        doubt = -weight
         if self.model.kin_per_record:
             kin = self.kin_bits(levels) + np.float32(self.kin_prior)
             doubt = np.logaddexp2(doubt, -kin)

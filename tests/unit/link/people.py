@@ -18,7 +18,7 @@ MIDDLES = ["Văn", "Thị", "Minh", "Ngọc", "Thanh", "Hữu", ""]
 GIVENS = ["An", "Bình", "Chi", "Dũng", "Giang", "Hà", "Khánh", "Lan", "Mai", "Nam", "Phúc", "Quang"]
 COLUMNS = (
     "record_key", "full_name", "born_on", "birth_year", "sex", "citizen_id", "insurance_number", "phone",
-    "province_code", "commune_code", "mother_name", "mother_citizen_id",
+    "province_code", "commune_code", "mother_name", "mother_citizen_id", "facility",
 )  # fmt: skip
 
 
@@ -59,6 +59,7 @@ def seen(draw: random.Random, someone: dict[str, str | int | None]) -> dict[str,
         record["born_on"] = None
     if draw.random() < 0.1:
         record["phone"] = f"08{draw.randint(10**7, 10**8 - 1)}"
+    record["facility"] = f"{record['province_code']}00{draw.randint(1, 4)}"
     return record
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from itertools import combinations
 from pathlib import Path
 
@@ -315,13 +316,23 @@ def test_a_model_is_kept_and_read_again(linked: Linked, tmp_path: Path) -> None:
 
 
 def test_a_document_may_ask_for_the_estimate_of_recordlinkage(linked: Linked) -> None:
-    records = encode(PEOPLE)
-    train = records.document.train.model_copy(update={"estimator": "recordlinkage"})
-    records.document = records.document.model_copy(update={"train": train})
-    model = link_records(records).model
-    assert model.m.keys() == linked.model.m.keys()
-    for name, shares in model.m.items():
-        assert shares == pytest.approx(linked.model.m[name], abs=1e-9)
+    """It knows no kin; without them the figures are ours."""
+    models = []
+    for estimator in ("counted", "recordlinkage"):
+        records = encode(PEOPLE)
+        train = records.document.train.model_copy(update={"estimator": estimator})
+        records.document = records.document.model_copy(update={"train": train, "kin": None})
+        models.append(link_records(records).model)
+    ours, theirs = models
+    assert ours.m.keys() == theirs.m.keys()
+    for name, shares in theirs.m.items():
+        assert shares == pytest.approx(ours.m[name], abs=1e-9)
+
+
+def test_a_model_of_other_levels_is_refused(linked: Linked) -> None:
+    m = linked.model.m | {"born": linked.model.m["born"][:-1]}
+    with pytest.raises(UnlinkableRecords, match="born"):
+        link_records(linked.records, replace(linked.model, m=m), linked.rare)
 
 
 def test_what_a_judgement_joins_weighs_more_than_any_evidence(linked: Linked) -> None:

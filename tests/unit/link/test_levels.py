@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from datasach.link.compare import comparisons, near_ids, rarities
+from datasach.link.compare import comparisons, near_ids, one_begins_other, rarities
 from datasach.link.encode import encode_ids
-from datasach.link.encode_names import encode_names
+from datasach.link.encode_names import START_LETTERS, encode_names
+from datasach.vn.text import fold
 from tests.unit.link.people import document, encode, frame_of
 
 USUAL = [
@@ -36,9 +37,10 @@ def level(comparison: str, a: dict, b: dict) -> str:
     made = comparisons(
         records.features, names, rarities(records.features, names, document().rarity)
     )
-    each = next(c for c in made.each if c.name == comparison)
+    place = next(i for i, c in enumerate(made.each) if c.name == comparison)
+    each = made.each[place]
     found = {
-        int(each.compare(np.array([x]), np.array([y]))[0])
+        int(made.levels(np.array([x]), np.array([y]))[place][0])
         for x, y in [(at["k0"], at["k1"]), (at["k1"], at["k0"])]
     }
     assert len(found) == 1, "a pair is the same from both sides"
@@ -58,6 +60,18 @@ def level(comparison: str, a: dict, b: dict) -> str:
         ("given", "Nguyễn Văn Minh", "Minh Nguyễn Văn", "reordered"),
         ("given", "Hồ Thanh Khai", "Khai Hồ", "reordered"),
         ("given", "Nguyễn Văn Minh", "Nguyễn Văn Khôi", "different"),
+        ("given", "Lê Thị Thi", "Lê Thị Thư", "alike"),
+        ("given", "Lê Thị Trinh", "Lê Thị Chinh", "close"),
+        ("given", "Lê Văn Duy", "Lê Văn Giuy", "close"),
+        ("given", "Nguyễn Thị Lệ Cúc", "Nguyễn Thị", "cut"),
+        ("given", "Nguyễn Thị Lệ Cúc", "Nguyễn Thị Lệ", "cut"),
+        ("given", "Bùi Nguyễn Thanh Duy", "Bùi Nguyễn Th", "cut"),
+        ("given", "Hoàng Minh Anh", "Anh Hoàng Minh", "cut"),
+        ("given", "Trần Thị Lệ Cúc", "Nguyễn Thị Lệ", "different"),
+        ("given", "Nguyễn Thị Lệ Cúc", "Nguyễn Thị Khôi", "different"),
+        ("surname", "Nguyễn Văn Minh", "Minh Nguyễn Văn", "not known"),
+        ("middle", "Nguyễn Văn Minh", "Minh Nguyễn Văn", "not known"),
+        ("middle", "Nguyễn Thị Lệ Cúc", "Nguyễn Thị", "not known"),
         ("given", "Vô Danh", "Nguyễn Văn Khôi", "not known"),
         ("given", "Con bà Nguyễn Thị Lan", "Nguyễn Thị Lan", "not known"),
         ("surname", "Nguyễn Văn Minh", "Nguyeexn Văn Minh", "same"),
@@ -83,7 +97,9 @@ def test_names(part: str, a: str, b: str, expected: str) -> None:
         ("1985-03-12", "1995-03-12", "near"),
         ("1985-03-12", "1985-01-01", "year_only"),
         ("1985-03-12", "1985-07-30", "same_year"),
-        ("1985-03-12", "1963-07-30", "different"),
+        ("1985-03-12", "1983-07-30", "different"),
+        ("2019-06-25", "2026-06-25", "different"),
+        ("1985-03-12", "1963-07-30", "another_age"),
         ("1985-03-12", None, "not known"),
     ],
 )  # fmt: skip
@@ -125,6 +141,42 @@ def test_communes_are_read_across_the_merger_by_their_successors() -> None:
         {"commune_code": "00070", "province_code": "01"},
     )
     assert at == "same_larger"
+
+
+@pytest.mark.parametrize(
+    ("commune", "hospital", "expected"),
+    [
+        ("00004", "01001", "same_here"),
+        ("00070", "01001", "same_near"),
+        ("26734", "01001", "same_far"),
+        ("26734", "79001", "different_far"),
+        (None, "79001", "different"),
+        ("00004", None, "not known"),
+    ],
+)
+def test_a_hospital_counts_by_where_the_two_live(
+    commune: str | None, hospital: str | None, expected: str
+) -> None:
+    one = {"commune_code": "00004", "province_code": "01", "facility": "01001"}
+    province = {"00004": "01", "00070": "01", "26734": "79"}.get(commune or "")
+    other = {"commune_code": commune, "province_code": province, "facility": hospital}
+    assert level("facility", one, other) == expected
+
+
+@given(
+    st.lists(st.sampled_from(["an", "bé", "thị", "hương", "y"]), min_size=1, max_size=4),
+    st.integers(1, 30),
+)
+def test_a_name_is_cut_where_the_other_goes_on(words: list[str], letters: int) -> None:
+    """Against the texts themselves; what is longer than the letters that are kept is not told."""
+    whole = " ".join(words)
+    cut = whole[:letters].strip()
+    a, b = (encode_names(pl.Series([f"Trần {rest}"]), []).arrays["start"] for rest in (whole, cut))
+    plain = [fold(rest) or "" for rest in (whole, cut)]
+    expected = len(plain[1]) >= 3 and plain[0] != plain[1] and len(plain[1]) < START_LETTERS
+    told = one_begins_other(a, b)[0]
+    assert one_begins_other(b, a)[0] == told
+    assert told == expected or any(word.endswith("y") for word in plain)
 
 
 @pytest.mark.parametrize("seed", range(3))

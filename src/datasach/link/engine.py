@@ -15,7 +15,7 @@ import polars as pl
 
 from datasach.errors import UnlinkableRecords
 from datasach.link.block import PassReport, candidates
-from datasach.link.compare import comparisons, rarities
+from datasach.link.compare import Comparisons, comparisons, rarities
 from datasach.link.conflicts import forbidden
 from datasach.link.encode import (
     Array,
@@ -284,13 +284,10 @@ def link_records(
     rare = rare or rarities(records.features, document.compare, document.rarity)
     refine = model is None and document.train.refine
     compared = comparisons(records.features, document.compare, rare)
+    _check_levels(document, compared)
     if model is None:
         model = learn(document, compared, records.part, records.rows)
-    for each in compared.each:
-        if len(model.m.get(each.name, [])) != len(each.levels):
-            raise UnlinkableRecords(
-                f"the model was learnt with other levels of {each.name}: learn it anew"
-            )
+    _check_model(model, compared)
     prior_records = prior_records or records.rows
     scorer = Scorer(compared, model, prior_records)
     left, right, told = candidates(document.passes, records.part, records.rows)
@@ -307,6 +304,36 @@ def link_records(
     return Linked(
         records, model, rare, scorer, person, pairs, told, compared_pairs, prior_records, judged
     )
+
+
+def _check_levels(document: Matching, compared: Comparisons) -> None:
+    """Raises UnlinkableRecords where the document names a comparison or a level that is not there."""
+    levels = {each.name: each.levels for each in compared.each}
+    named = [
+        (name, list(told)) for name, told in (document.kin.levels if document.kin else {}).items()
+    ]
+    for group in document.lookalikes:
+        named += [
+            *group.same.items(),
+            *((name, []) for name in (*group.told_apart_by, *group.weighed)),
+        ]
+    for name, wanted in named:
+        if name not in levels:
+            raise UnlinkableRecords(f"nothing is compared as {name}; there is {', '.join(levels)}")
+        for level in wanted:
+            if level not in levels[name]:
+                raise UnlinkableRecords(
+                    f"{name} has no level {level}; it has {', '.join(levels[name])}"
+                )
+
+
+def _check_model(model: Model, compared: Comparisons) -> None:
+    """Raises UnlinkableRecords where the model was learnt with other levels than these."""
+    for each in compared.each:
+        if len(model.m.get(each.name, [])) != len(each.levels):
+            raise UnlinkableRecords(
+                f"the model was learnt with other levels of {each.name}: learn it anew"
+            )
 
 
 def threshold(document: Matching, strict: bool) -> float:

@@ -41,7 +41,6 @@ def learn(document: Matching, comparisons: Comparisons, part: Any, rows: int) ->
     kin = kin_model(document.kin, comparisons, u) if document.kin else {}
     totals = {name: np.zeros(size) for name, size in zip(names, sizes, strict=True)}
     told: dict[str, Any] = {"records": rows, "anchors": {}}
-    evidence: list[tuple[set[str], int]] = []
     anchored = [_packed(anchor, part, rows) for anchor in document.train.anchors]
     for anchor, packed in zip(document.train.anchors, anchored, strict=True):
         # Blocks of more than four are as likely a shared number as a person.
@@ -66,7 +65,6 @@ def learn(document: Matching, comparisons: Comparisons, part: Any, rows: int) ->
                 table = np.bincount(level, minlength=sizes[i] + 1) / len(level)
             # An anchor speaks by how many pairs it has, but none drowns the others.
             totals[names[i]][: len(table) - 1] += table[1:] * min(len(a), 20_000)
-        evidence.append((columns, len(a)))
     m, assumed = {}, []
     for name, each in zip(names, comparisons.each, strict=True):
         if totals[name].sum():

@@ -27,7 +27,9 @@ def learn_lookalikes(
 
     Of pairs of one person, and of those that no id tells apart, at most `sample` are looked at; they stand for all.
     """
-    left, right, told, weight = _sampled(*pairs, *_told_apart(lookalikes, scorer, *pairs), sample)
+    left, right, told, stands_for = _sampled(
+        *pairs, *_told_apart(lookalikes, scorer, *pairs), sample
+    )
     compared = scorer.comparisons
     # What is cheap to compare is asked first, names last.
     of_names = {i for trio in compared.trio.values() for i in trio}
@@ -35,10 +37,10 @@ def learn_lookalikes(
         if each.name in lookalikes.same and i not in of_names:
             wanted = [each.levels.index(level) + 1 for level in lookalikes.same[each.name]]
             keep = np.isin(each.compare(left, right), wanted)
-            left, right, told, weight = left[keep], right[keep], told[keep], weight[keep]
+            left, right, told = left[keep], right[keep], told[keep]
     levels = scorer.levels(left, right)
     alike = scorer.are_alike(lookalikes.same, levels)
-    left, told, weight = left[alike], told[alike], weight[alike]
+    left, told = left[alike], told[alike]
     levels = [level[alike] for level in levels]
     step = steps(scorer.rarity_of_shared(lookalikes.same, left, levels), scorer.records)
     others = {
@@ -47,7 +49,7 @@ def learn_lookalikes(
         if name not in lookalikes.same or name in lookalikes.weighed
     }
     ids = {name: others.pop(name) for name in lookalikes.told_apart_by}
-    found, counts = _two_classes(lookalikes, scorer, step, told, weight, others)
+    found, counts = _two_classes(lookalikes, scorer, step, told, stands_for, others)
     if found:
         # Ids are what known pairs were told apart by: of the first, strangers say what two people have …
         first, *rest = ids
@@ -61,21 +63,21 @@ def learn_lookalikes(
 def _sampled(
     left: Array, right: Array, same: Array, different: Array, sample: int
 ) -> tuple[Array, Array, Array, Array]:
-    """All pairs that are told apart, and evenly chosen ones of those told to be one person (1) and of those not told (0).
+    """All pairs told to be two people (2), and evenly chosen ones of those told to be one (1) and of those not told (0).
 
-    With them how many each stands for.
+    With what they are told to be, and how many pairs each of 0, 1 and 2 stands for.
     """
     told = np.where(same, 1, np.where(different, 2, 0)).astype(np.uint8)
-    chosen, weights = [], []
+    chosen, stands_for = [], np.ones(3)
     for kind, at_most in ((0, sample), (1, sample), (2, len(left))):
         of_kind = np.flatnonzero(told == kind)
         some = of_kind
         if len(of_kind) > at_most:
             some = of_kind[np.linspace(0, len(of_kind) - 1, at_most).astype(np.int64)]
+            stands_for[kind] = len(of_kind) / at_most
         chosen.append(some)
-        weights.append(np.full(len(some), len(of_kind) / max(len(some), 1)))
     at = np.concatenate(chosen)
-    return left[at], right[at], told[at], np.concatenate(weights)
+    return left[at], right[at], told[at], stands_for
 
 
 def _told_apart(
@@ -97,26 +99,21 @@ def _told_apart(
 
 
 def _two_classes(
-    lookalikes: Lookalikes, scorer: Scorer, step: Array, told: Array, weight: Array, others: dict[str, Array]
+    lookalikes: Lookalikes, scorer: Scorer, step: Array, told: Array, stands_for: Array,
+    others: dict[str, Array],
 ) -> tuple[Lookalike | None, dict[str, int]]:  # fmt: skip
     names = list(others)
-    patterns = (
-        pl.DataFrame({"step": step, "told": told, "weight": weight, **others})
-        .group_by("step", "told", *names)
-        .agg(pl.col("weight").sum())
-        .sort("step", "told", *names)
-    )
-    step = patterns["step"].to_numpy()
-    told = patterns["told"].to_numpy()
-    weight = patterns["weight"].to_numpy()
-
+    frame = pl.DataFrame({"step": step, "told": told, **others})
+    patterns = frame.group_by(frame.columns).len("pairs").sort(frame.columns)
+    step, told = patterns["step"].to_numpy(), patterns["told"].to_numpy()
+    weight = patterns["pairs"].to_numpy() * stands_for[told]
     levels = {name: patterns[name].to_numpy().astype(np.intp) for name in names}
     size = int(step.max(initial=0)) + 1
     known = {
         "same": round(float(weight[told == 1].sum())),
         "different": round(float(weight[told == 2].sum())),
     }
-    if known["different"] < 1:
+    if not known["different"]:
         return None, known
     # Probability of one person: known pairs first, of which the others are then expected.
     one = np.where(told == 1, 1.0, 0.0)

@@ -166,6 +166,18 @@ class Matching(Declared):
         for name in (*self.compare, *self.rarity, *self.skip_values):
             if name not in self.columns:
                 raise ValueError(f'"{name}" names no column; columns are {", ".join(self.columns)}')
+        for name, declared in self.columns.items():
+            if declared.within:
+                place = self.columns.get(declared.within)
+                if place is None or place.kind != "place":
+                    raise ValueError(
+                        f'{name} is within "{declared.within}", no column of kind place'
+                    )
+        for group in self.lookalikes:
+            if missing := set(group.weighed) - set(group.same):
+                raise ValueError(
+                    f"{group.id} weighs {', '.join(sorted(missing))}, on which it does not agree"
+                )
         for conflict in self.conflicts:
             if (
                 conflict.rule in ("different_ids", "parents_id")

@@ -329,6 +329,15 @@ def test_a_document_may_ask_for_the_estimate_of_recordlinkage(linked: Linked) ->
         assert shares == pytest.approx(ours.m[name], abs=1e-9)
 
 
+def test_a_level_that_is_not_there_is_told(linked: Linked) -> None:
+    records = encode(PEOPLE[:50])
+    group = records.document.lookalikes[0]
+    wrong = group.model_copy(update={"same": group.same | {"born": ["same", "simular"]}})
+    records.document = records.document.model_copy(update={"lookalikes": [wrong]})
+    with pytest.raises(UnlinkableRecords, match="born has no level simular"):
+        link_records(records)
+
+
 def test_a_model_of_other_levels_is_refused(linked: Linked) -> None:
     m = linked.model.m | {"born": linked.model.m["born"][:-1]}
     with pytest.raises(UnlinkableRecords, match="born"):

@@ -1,96 +1,20 @@
 """How alike two records are, comparison by comparison, as small levels.
 
 Level 0 always means "not known on one side" and says nothing. Levels are computed on arrays of pairs of row
-numbers, with integer operations; strings are compared only where two *different* words meet, once per pair of
-words, with a table for the words that meet all the time.
+numbers, with integer operations; strings are compared only where two *different* words meet (likeness.py).
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
-import polars as pl
-from rapidfuzz import fuzz, process
-from rapidfuzz.distance import OSA, JaroWinkler, Prefix
 
-from datasach.link.encode import Array, Feature, Rarity, Vocabulary
+from datasach.link.encode import Array, Feature, Rarity
 from datasach.link.encode_names import LETTER_BITS, START_LETTERS
+from datasach.link.likeness import Likeness, middle_levels, name_levels, text_levels
 from datasach.vn.telex import is_plain_syllable
-
-TABLE = 300
-"""Words for which likeness is kept as a table. Measured on a million records: 300 cost 0.4 CPU-seconds less than 1,200."""
-
-
-class Likeness:
-    """Level of two different words of one vocabulary: a table for frequent words, RapidFuzz for others."""
-
-    def __init__(self, vocabulary: Vocabulary, levels: Any) -> None:
-        self._texts = np.array(vocabulary.texts, dtype=object)
-        self._levels = levels
-        self._size = min(TABLE, len(vocabulary.texts))
-        frequent = self._texts[: self._size].tolist()
-        self._table = levels(
-            lambda scorer, cutoff: process.cdist(
-                frequent, frequent, scorer=scorer, score_cutoff=cutoff, dtype=np.float32
-            ),
-            self._texts[: self._size, None], self._texts[None, : self._size],
-        )  # fmt: skip
-
-    def level(self, a: Array, b: Array) -> Array:
-        result = np.zeros(len(a), np.uint8)
-        inside = (a < self._size) & (b < self._size)
-        result[inside] = self._table[a[inside], b[inside]]
-        rest = np.flatnonzero(~inside)
-        if len(rest):
-            low = np.minimum(a[rest], b[rest]).astype(np.uint64)
-            high = np.maximum(a[rest], b[rest]).astype(np.uint64)
-            pairs = (low << np.uint64(32)) | high
-            distinct, where = np.unique(pairs, return_inverse=True)
-            left = self._texts[(distinct >> np.uint64(32)).astype(np.int64)]
-            right = self._texts[(distinct & np.uint64(0xFFFFFFFF)).astype(np.int64)]
-            result[rest] = self._levels(
-                lambda scorer, cutoff: process.cpdist(
-                    left, right, scorer=scorer, score_cutoff=cutoff, dtype=np.float32
-                ),
-                left, right,
-            )[where]  # fmt: skip
-        return result
-
-
-def _shorter(left: Array, right: Array) -> Array:
-    return np.minimum(*(np.vectorize(len, [np.int32])(words) for words in (left, right)))
-
-
-def _heard(words: Array) -> Array:
-    """Words as a clerk hears them: initial tr is ch and gi is d for most of the north, whose clerks write one for the other."""
-    texts = pl.Series(words.ravel().tolist(), dtype=pl.String)
-    heard = texts.str.replace("^tr", "ch").str.replace("^gi", "d")
-    return heard.to_numpy().reshape(words.shape)
-
-
-def _name_levels(scores: Any, left: Array, right: Array) -> Array:
-    """1 close: a slip of the hand or the ear, or one is how the other begins ("M" for "Minh"); 2 different."""
-    alike = scores(JaroWinkler.normalized_similarity, 0.88) >= 0.88
-    alike |= scores(OSA.distance, None) <= 1
-    begins = scores(Prefix.similarity, None) >= np.maximum(_shorter(left, right), 1)
-    return np.where(alike | begins | (_heard(left) == _heard(right)), 1, 2).astype(np.uint8)
-
-
-def _middle_levels(scores: Any, left: Array, right: Array) -> Array:
-    """1 part of the other or absent; 2 close; 3 different."""
-    part = scores(fuzz.token_set_ratio, 100) >= 100
-    close = scores(JaroWinkler.normalized_similarity, 0.88) >= 0.88
-    close |= scores(OSA.distance, None) <= 1
-    absent = _shorter(left, right) == 0
-    return np.where(part | absent, 1, np.where(close, 2, 3)).astype(np.uint8)
-
-
-def _text_levels(scores: Any, left: Array, right: Array) -> Array:
-    """1 close (0.92), 2 near (0.80 or one holds the other's words), 3 different."""
-    alike = scores(JaroWinkler.normalized_similarity, 0.80)
-    return np.where(alike >= 0.92, 1, np.where(alike >= 0.80, 2, 3)).astype(np.uint8)
 
 
 class Comparison(Protocol):
@@ -370,8 +294,10 @@ class Givens(Comparison):
         if len(unlike):
             found = self.likeness.level(a[unlike], b[unlike])
             assert self.rarity is not None
-            rare, other = (self.rarity[side[unlike]].astype(np.int16) for side in (left, right))
-            usual = (np.maximum(rare, other) < USUAL) & (np.abs(rare - other) < SLIPS)
+            rare, rarer = np.sort(
+                [self.rarity[side[unlike]].astype(np.int16) for side in (left, right)], axis=0
+            )
+            usual = (rarer < USUAL) & (rarer - rare < SLIPS)
             usual &= self.is_syllable[a[unlike]] & self.is_syllable[b[unlike]]
             level[unlike[(found == 1) & ~usual]] = 4
             level[unlike[(found == 1) & usual]] = 7
@@ -495,13 +421,13 @@ def comparisons(
                 Surnames(
                     f"{name}.surname",
                     a["surname"],
-                    Likeness(words["surname"], _name_levels),
+                    Likeness(words["surname"], name_levels),
                     bits["surname"],
                 ),
                 Middles(
                     f"{name}.middle",
                     a["middle"],
-                    Likeness(words["middle"], _middle_levels),
+                    Likeness(words["middle"], middle_levels),
                     bits["middle"],
                 ),
                 Givens(
@@ -513,7 +439,7 @@ def comparisons(
                     a["surname"],
                     a["start"],
                     np.array([is_plain_syllable(text) for text in words["given"].texts]),
-                    Likeness(words["given"], _name_levels),
+                    Likeness(words["given"], name_levels),
                     bits["given"],
                 ),
             ]
@@ -540,6 +466,6 @@ def comparisons(
             made.append(Places(name, a["place"], a["larger"], told))
         else:
             made.append(
-                Texts(name, a["text"], Likeness(feature.vocabularies["text"], _text_levels), told)
+                Texts(name, a["text"], Likeness(feature.vocabularies["text"], text_levels), told)
             )
     return Comparisons(made, whole, habit, trio)

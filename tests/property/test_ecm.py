@@ -54,3 +54,27 @@ def test_a_comparison_that_never_differs_is_no_obstacle() -> None:
     found = counted([*likely, always], [*unlikely, always])
     assert found[2] == pytest.approx([0, 1])
     assert found[0] == pytest.approx(counted(likely, unlikely)[0], abs=1e-9)
+
+
+def test_where_nothing_is_known_the_shares_stand() -> None:
+    nothing = [np.zeros(300, np.uint8)] * 3
+    for table in counted(nothing, nothing, [np.array([0.5, 0.5])] * 3):
+        assert table == pytest.approx([1.0])
+
+
+def test_a_lent_card_does_not_teach_that_one_person_has_two_names() -> None:
+    """A tenth of the anchored pairs are kin: another given name, the same phone and commune."""
+    draw = np.random.default_rng(4)
+    kin = draw.random(20_000) < 0.1
+
+    def levels(one: float, of_kin: float) -> np.ndarray:
+        same = draw.random(20_000) < np.where(kin, of_kin, one)
+        return np.where(same, 1, 2).astype(np.uint8)
+
+    likely = [levels(0.99, 0.01), levels(0.95, 0.02), levels(0.7, 0.7), levels(0.95, 0.95)]
+    unlikely = [np.where(draw.random(20_000) < 0.01, 1, 2).astype(np.uint8) for _ in likely]
+    household = [np.array([share, 1 - share]) for share in (0.01, 0.02, 0.7, 0.95)]
+    without, knowing = counted(likely, unlikely), counted(likely, unlikely, household)
+    assert without[0][2] > 0.05
+    assert knowing[0][2] == pytest.approx(0.01, abs=0.005)
+    assert knowing[2][1] == pytest.approx(0.7, abs=0.02)

@@ -42,7 +42,8 @@ def counted(
     levels = [patterns[name].to_numpy().astype(np.intp) for name in frame.columns]
     pairs = patterns["pairs"].to_numpy().astype(float)
     share = np.array([0.5, 0.5, KIN_AT_FIRST])[: 2 if kin is None else 3]
-    tables = [_starts(*sides) for _, sides in _by_comparison(likely, unlikely)]
+    starts = [_starts(*sides) for _, sides in _by_comparison(likely, unlikely)]
+    tables = starts
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         for _ in range(ROUNDS):
             before = [share, *tables]
@@ -64,7 +65,9 @@ def counted(
             after = [share, *tables]
             if all(np.allclose(a, b, atol=CLOSE) for a, b in zip(after, before, strict=True)):
                 break
-    return [table[0] for table in tables]
+    # A class that nobody is left in has no shares; what was there at the start stands.
+    whole = all(np.isfinite(table).all() for table in tables)
+    return [table[0] for table in (tables if whole else starts)]
 
 
 def by_recordlinkage(

@@ -140,7 +140,9 @@ class Index:
             len(rows), a, b, weight, weigher(some, scorer, judged, strict),
             threshold(self.document, strict), self.document.loose,
         )  # fmt: skip
-        held = Edges(rows[a], rows[b], weight)[weight >= self.document.loose]
+        # As narrow as they stand in the files: a nation has tens of millions.
+        ends = [rows[side].astype(np.int32) for side in (a, b)]
+        held = Edges(ends[0], ends[1], weight)[weight >= self.document.loose]
         label = components(len(rows), local[held.left], local[held.right])
         # What stood before, without what was replaced, and with tonight's in place of what was touched.
         stay = edges[~met & alive[edges.left] & alive[edges.right]]

@@ -181,11 +181,10 @@ class IndexFiles:
         return pl.concat([pl.read_parquet(part) for part in parts])["record_key"]
 
     def edges(self) -> Edges:
-        return Edges(
-            np.fromfile(self.folder / "edge.left.bin", np.int32).astype(np.int64),
-            np.fromfile(self.folder / "edge.right.bin", np.int32).astype(np.int64),
-            np.fromfile(self.folder / "edge.weight.bin", np.float32),
+        left, right = (
+            np.fromfile(self.folder / f"edge.{s}.bin", np.int32) for s in ("left", "right")
         )
+        return Edges(left, right, np.fromfile(self.folder / "edge.weight.bin", np.float32))
 
     def judged(self) -> Array:
         """Packed pairs of rows that people had judged when the index was last written."""

@@ -85,7 +85,7 @@ def learn(document: Matching, comparisons: Comparisons, part: Any, rows: int) ->
     sample = document.train.sample
     for group in document.lookalikes:
         pairs = _pairs(_packed(group.agree, part, rows), rows, 10 * sample, 40)
-        found, told["lookalikes"][group.id] = learn_lookalikes(group, scorer, pairs, sample)
+        found, told["lookalikes"][group.id] = learn_lookalikes(group, scorer, pairs, sample // 2)
         if found:
             model.lookalikes.append(found)
     return model
@@ -129,18 +129,17 @@ def _packed(on: list[str], part: Any, rows: int) -> Array:
     return packed_keys(keys_of(part(name) for name in on), row_bits(rows))
 
 
-def _sorted_pairs(packed: Array, bits: np.uint64, at_most: int) -> Array:
+def _packed_pairs(packed: Array, bits: np.uint64, at_most: int) -> Array:
     found, _, _ = pairs_of_pass(packed, bits, at_most)
-    pairs = np.concatenate(found) if found else np.zeros(0, np.uint64)
-    pairs.sort()
-    return pairs
+    return np.concatenate(found) if found else np.zeros(0, np.uint64)
 
 
 def _pairs(packed: Array, rows: int, sample: int, at_most: int) -> tuple[Array, Array]:
     """Pairs of rows with one key, evenly chosen where there are more than `sample`."""
     bits = row_bits(rows)
-    pairs = _sorted_pairs(packed, bits, at_most)
+    pairs = _packed_pairs(packed, bits, at_most)
     if len(pairs) > sample:
+        pairs.sort()
         pairs = pairs[np.linspace(0, len(pairs) - 1, sample).astype(np.int64)]
     return (pairs >> bits).astype(np.int64), (
         pairs & ((np.uint64(1) << bits) - np.uint64(1))
@@ -149,7 +148,7 @@ def _pairs(packed: Array, rows: int, sample: int, at_most: int) -> tuple[Array, 
 
 def _matches_per_record(anchored: list[Array], rows: int) -> float:
     """Pairs of one person per record, from two anchors that miss independently (Lincoln and Petersen)."""
-    sets = [_sorted_pairs(packed, row_bits(rows), 8) for packed in anchored]
+    sets = [np.sort(_packed_pairs(packed, row_bits(rows), 8)) for packed in anchored]
     best = max((len(s) for s in sets), default=0)
     for i, a in enumerate(sets):
         for b in sets[i + 1 :]:

@@ -16,6 +16,7 @@ If a night dies while writing, `whole` stays false and the index is built anew f
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 from dataclasses import dataclass
@@ -102,7 +103,7 @@ class IndexFiles:
             for name, feature in records.features.items()
         }
         files = cls(folder, {
-            "linkage": document.linkage, "version": document.version, "rows": 0, "runs": 0,
+            "linkage": document.linkage, "version": document.version, "document": _digest(document), "rows": 0, "runs": 0,
             "prior_records": linked.prior_records, "codes": CODES, "features": features, "whole": False,
         })  # fmt: skip
         left, right, weight = linked.pairs.left, linked.pairs.right, linked.pairs.weight
@@ -133,7 +134,7 @@ class IndexFiles:
             raise UnlinkableRecords(
                 f"{folder.name} was left half-written; build it anew from all records"
             )
-        if (manifest["linkage"], manifest["version"]) != (document.linkage, document.version):
+        if manifest.get("document") != _digest(document):
             raise UnlinkableRecords(
                 f"{folder.name} was made by another version of the linkage document"
             )
@@ -274,6 +275,11 @@ class IndexFiles:
         temporary = self.folder / "manifest.part"
         temporary.write_text(json.dumps(self.manifest, indent=1) + "\n", "utf-8")
         temporary.replace(self.folder / "manifest.json")
+
+
+def _digest(document: Matching) -> str:
+    """What a document says, whatever its version: passes are known by their place in it."""
+    return hashlib.sha256(document.model_dump_json().encode()).hexdigest()[:16]
 
 
 def _mapped(path: Path, dtype: Any) -> Array:

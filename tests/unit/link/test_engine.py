@@ -225,6 +225,14 @@ def test_judgements_that_are_none_are_told(tmp_path: Path) -> None:
             link_files([records], ROOT / "rules/linkage/person.yaml", tmp_path / "out", None, None, None, judged)  # fmt: skip
 
 
+def test_an_index_of_another_document_is_refused(linked: Linked, tmp_path: Path) -> None:
+    """Though nobody counted its version up."""
+    Index.build(tmp_path / "index", linked, PEOPLE["record_key"])
+    changed = document().model_copy(update={"passes": document().passes[1:]})
+    with pytest.raises(UnlinkableRecords, match="another version of the linkage document"):
+        Index.open(tmp_path / "index", changed)
+
+
 def test_many_nights_are_merged_and_answer_as_one(linked: Linked, tmp_path: Path) -> None:
     nights = [PEOPLE[at : at + 60] for at in range(2000, 2000 + 60 * (RUNS + 3), 60)]
     start = link_records(encode(PEOPLE[:2000]))

@@ -340,9 +340,9 @@ def test_a_document_may_ask_for_the_estimate_of_recordlinkage(linked: Linked) ->
 def test_a_level_that_is_not_there_is_told(linked: Linked) -> None:
     records = encode(PEOPLE[:50])
     group = records.document.lookalikes[0]
-    wrong = group.model_copy(update={"same": group.same | {"born": ["same", "simular"]}})
+    wrong = group.model_copy(update={"same": group.same | {"born": ["same", "nearly"]}})
     records.document = records.document.model_copy(update={"lookalikes": [wrong]})
-    with pytest.raises(UnlinkableRecords, match="born has no level simular"):
+    with pytest.raises(UnlinkableRecords, match="born has no level nearly"):
         link_records(records)
 
 

@@ -71,8 +71,9 @@ def learn(document: Matching, comparisons: Comparisons, part: Any, rows: int) ->
             m[name] = shares_of(each, totals[name], 1e-4)
         else:
             assumed.append(name)
+            plainly = [each.levels[place - 1] for place in _in_group(each)[1:]]
             m[name] = shares_of(
-                each, 1000 * np.array([START.get(level, 0.01) for level in each.levels])
+                each, 1000 * np.array([START.get(level, 0.01) for level in plainly])
             )
     told["assumed"] = assumed
     matches = _matches_per_record(anchored[:3], rows)

@@ -4,7 +4,7 @@ The same estimate twice. `counted` works on how often each pattern of levels occ
 on. `by_recordlinkage` is the field's own implementation: a document may ask for it, and tests hold `counted` to it.
 It is imported when it is asked for: that alone costs more than all other learning.
 
-Two classes, levels independent in each, after Dempster, Laird and Rubin (1977) and Meng and Rubin (1993).
+Two classes, and kin where they are described; levels independent in each; after Dempster, Laird and Rubin (1977) and Meng and Rubin (1993).
 """
 
 from __future__ import annotations
@@ -65,9 +65,7 @@ def counted(
             after = [share, *tables]
             if all(np.allclose(a, b, atol=CLOSE) for a, b in zip(after, before, strict=True)):
                 break
-    # A class that nobody is left in has no shares; what was there at the start stands.
-    whole = all(np.isfinite(table).all() for table in tables)
-    return [table[0] for table in (tables if whole else starts)]
+    return _or_starts([table[0] for table in tables], starts)
 
 
 def by_recordlinkage(
@@ -98,7 +96,7 @@ def by_recordlinkage(
         table[some] = np.exp(learner.feature_log_prob_[1, at : at + some.sum()])
         at += some.sum()
         found.append(table)
-    return found
+    return _or_starts(found, starts)
 
 
 ESTIMATORS: dict[str, Callable[[list[Array], list[Array], list[Array] | None], list[Array]]] = {
@@ -106,6 +104,12 @@ ESTIMATORS: dict[str, Callable[[list[Array], list[Array], list[Array] | None], l
     "recordlinkage": by_recordlinkage,
 }
 """By the name that `train.estimator` of a document gives them."""
+
+
+def _or_starts(found: list[Array], starts: list[Array]) -> list[Array]:
+    """A class that nobody is left in has no shares; what was there at the start stands."""
+    whole = all(np.isfinite(table).all() for table in found)
+    return found if whole else [table[0] for table in starts]
 
 
 def _by_comparison(likely: list[Array], unlikely: list[Array]) -> Any:

@@ -55,6 +55,15 @@ class Records:
         column, _, part = name.partition(".")
         return self.features[column].part(part)
 
+    def rows_of(self, hashes: Array) -> Array:
+        """Row of each key by its hash, -1 where there is none."""
+        if not self.rows:
+            return np.full(len(hashes), -1, np.int64)
+        order = np.argsort(self.key_hash)
+        at = np.searchsorted(self.key_hash, hashes, sorter=order)
+        row = order[np.minimum(at, self.rows - 1)]
+        return np.where(self.key_hash[row] == hashes, row, -1)
+
 
 def read_records(
     files: list[Path], document: Matching, successors: pl.DataFrame | None = None
@@ -202,14 +211,7 @@ class Judged:
     @classmethod
     def of_keys(cls, verdicts: pl.DataFrame, records: Records) -> Judged:
         """`verdicts`: key_a, key_b, same (Boolean). Those about keys that are not among `records` are left out."""
-        order = np.argsort(records.key_hash)
-        sides = []
-        for column in ("key_a", "key_b"):
-            hashes = text_hash(verdicts[column])
-            at = np.searchsorted(records.key_hash, hashes, sorter=order)
-            row = order[np.minimum(at, len(order) - 1)]
-            sides.append(np.where(records.key_hash[row] == hashes, row, -1))
-        left, right = sides
+        left, right = (records.rows_of(text_hash(verdicts[c])) for c in ("key_a", "key_b"))
         good = (left >= 0) & (right >= 0) & (left != right)
         return cls.of(left[good], right[good], verdicts["same"].to_numpy()[good])
 

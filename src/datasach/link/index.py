@@ -210,16 +210,11 @@ class Index:
         if judged is None or judged.is_empty():
             none = np.zeros(0, np.int64)
             return none, none, np.zeros(0, bool)
-        order = np.argsort(fresh.key_hash)
         sides = []
         for column in ("key_a", "key_b"):
             hashes = text_hash(judged[column].cast(pl.String))
-            rows = self._rows_of(hashes)
-            if fresh.rows:
-                at = np.searchsorted(fresh.key_hash, hashes, sorter=order)
-                row = order[np.minimum(at, fresh.rows - 1)]
-                rows = np.where(fresh.key_hash[row] == hashes, row + base, rows)
-            sides.append(rows)
+            new = fresh.rows_of(hashes)
+            sides.append(np.where(new >= 0, new + base, self._rows_of(hashes)))
         left, right = sides
         good = (left >= 0) & (right >= 0) & (left != right)
         return left[good], right[good], judged["same"].to_numpy()[good]

@@ -112,7 +112,7 @@ class Train(Declared):
     sample: int = 200_000
     """Pairs of an anchor that are looked at."""
     estimator: Literal["counted", "recordlinkage"] = "counted"
-    """Whose ECM: ours, or the library's, which gives the same for a second of CPU more."""
+    """Whose ECM: ours, or the library's, which takes longer and knows no kin, but gives the same otherwise."""
     refine: bool = False
     """Learn m once more on all pairs inside the persons found: where errors repeat, what an anchor proves is
     cleaner than people are."""

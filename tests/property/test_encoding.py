@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections import Counter
 from datetime import date
 
@@ -20,8 +21,16 @@ from datasach.link.encode import (
     encode_ids,
     encode_places,
 )
+from datasach.link.encode_names import LETTER_BITS, START_LETTERS, encode_names, plain_token
 from datasach.link.partition import NEVER, components, partition
-from datasach.vn.names import parse_column, parse_distinct
+from datasach.vn.names import (
+    _IS_PLACEHOLDER,
+    _IS_PLACEHOLDER_PLAIN,
+    parse,
+    parse_column,
+    parse_distinct,
+)
+from datasach.vn.text import fold
 
 maybe = st.one_of(st.none(), st.sampled_from(["", "a", "b", "bé", "ccc", "dd"]))
 
@@ -187,3 +196,100 @@ def test_columns_of_names_are_the_same_whether_asked_alone_or_together(names: li
     assert alone["name_lower"].to_list() == [
         name and name.lower() for name in whole["full_name"].to_list()
     ]
+
+
+def read_one_by_one(sent: str | None) -> list[str]:
+    """The words of one name, as `vn.names.parse` reads it, in one spelling; none of a placeholder."""
+    name = parse(sent or "")
+    if name.is_placeholder or name.full_name is None:
+        return []
+    shown = "".join(
+        c if unicodedata.category(c)[0] in "LM" or c == "'" else " " for c in name.full_name
+    )
+    folded = ("".join(c for c in fold(word) if "a" <= c <= "z") for word in shown.split())
+    words = [word for word in folded if word]
+    return [plain_token(word) for word in words]
+
+
+some_words = st.sampled_from(
+    [
+        "Nguyễn",
+        "NGUYỄN",
+        "nguyen",
+        "Nguyeexn",
+        "Võ",
+        "VO",
+        "Vô",
+        "Danh",
+        "Thị",
+        "Hoà",
+        "Hòa",
+        "hoa",
+        "Ly",
+        "Lý",
+        "Quý",
+        "Con",
+        "Bà",
+        "Mỹ",
+        "Anh",
+        "Tuấn",
+        "BN.",
+        "Ông",
+        "Chau",
+        "H'Nga",
+        "(TS)",
+        "Không",
+        "Rõ",
+        "Nam",
+        "Nữ",
+        "test",
+        "Unknown",
+        "xxx",
+        "aa",
+        "Đặng-Thúy",
+        "M",
+        "Guðrún",
+        "Nguy?n",
+        "Ðào",
+        "0912",
+        "Ngô",
+        "Văn",
+        "Ngô",
+        "Иван",
+    ]
+)
+some_names = st.one_of(
+    st.none(),
+    st.lists(some_words, max_size=7).map(" ".join),
+    st.lists(some_words, min_size=1, max_size=4).map("  ".join),
+    st.text(max_size=12),
+    st.from_regex(_IS_PLACEHOLDER, fullmatch=True),
+    st.from_regex(_IS_PLACEHOLDER_PLAIN, fullmatch=True).map(str.upper),
+)
+
+
+@given(st.lists(some_names, max_size=20))
+def test_names_read_word_by_word_are_what_reading_them_one_by_one_gives(
+    sent: list[str | None],
+) -> None:
+    encoded = encode_names(pl.Series(sent, dtype=pl.String), [])
+    expected = [read_one_by_one(name) for name in sent]
+    assert words(encoded, "given") == [name[-1] if name else None for name in expected]
+    assert words(encoded, "surname") == [name[0] if len(name) > 1 else None for name in expected]
+    assert words(encoded, "middle") == [
+        " ".join(name[1:-1]) if len(name) > 1 else None for name in expected
+    ]
+    starts = [" ".join(name[1:] or name)[:START_LETTERS] for name in expected]
+    assert [started(int(code)) for code in encoded.arrays["start"]] == starts
+    by_order: dict[int, list[str]] = {}
+    for name, order in zip(expected, encoded.arrays["ordered"].tolist(), strict=True):
+        if name:
+            assert by_order.setdefault(order, sorted(name)) == sorted(name)
+
+
+def started(packed: int) -> str:
+    letters = [
+        packed >> int(LETTER_BITS) * (START_LETTERS - 1 - place) & 31
+        for place in range(START_LETTERS)
+    ]
+    return "".join(" " if letter == 28 else chr(96 + letter) for letter in letters if letter)

@@ -25,6 +25,7 @@ from datasach.vn.text import (
     APOSTROPHES,
     TRACES,
     fold,
+    fold_expr,
     fold_letters,
     fold_letters_expr,
     old_style_tones,
@@ -172,6 +173,21 @@ def _is_title(word: str, words_after: list[str]) -> bool:
 # The common path: letters and single blanks, nothing that could be a title, all in Polars.
 _UNCOMMON: Final = rf"\A\z|[^A-Za-z {LETTERS}]|  |\A | \z|{TRACES}"
 _MAY_HAVE_TITLE: Final = rf"\A(?:{'|'.join(sorted(_TITLES | _TITLES_PLAIN | _DESK_MARKS))}) "
+_UNCOMMON_WORD: Final = rf"\A\z|[^A-Za-z{LETTERS}]|{TRACES}|\A(?i:test)\z"
+_FIRST_WORDS: Final = (
+    "không chưa vô người no n bn bệnh nạn cấp nam nữ con bé trẻ cháu em họ sơ abc xyz asdf"
+)
+"""With which placeholders begin, but for what is a pattern."""
+_LEADING: Final = frozenset(
+    {
+        *_FIRST_WORDS.split(),
+        *fold_letters(_FIRST_WORDS).split(),
+        *_TITLES,
+        *_TITLES_PLAIN,
+        *_DESK_MARKS,
+    }
+)
+_LEADING_PATTERN: Final = r"\A(?:unknown.*|a{2,}|x+)\z"
 _REASONS: Final = ("nfc", "blanks", "tone_placement")
 _COLUMNS: Final[dict[str, pl.DataType | type[pl.DataType]]] = {
     "full_name": pl.String,
@@ -218,6 +234,26 @@ def parse_distinct(distinct: pl.Series, columns: Iterable[str]) -> pl.DataFrame:
         lower = pl.col("full_name").str.to_lowercase().alias("name_lower")
         parsed.append(one_by_one.with_columns(lower).select("at", *wanted))
     return pl.concat(parsed).sort("at").drop("at")
+
+
+def read_words(words: pl.Series) -> pl.DataFrame:
+    """What single words say about the names they stand in, so that a column is read word by word where that will do.
+
+    Columns lower (small letters, tone placement as in `parse`), folded (its letters without marks, perhaps none), odd (a name with this word
+    needs `parse`), leading (a name that begins with it may be a placeholder, or have a title).
+    """
+    lower = (
+        words.alias("word")
+        .to_frame()
+        .select("word", lower=old_style_tones_expr(pl.col("word").str.to_lowercase()))
+    )
+    return lower.select(
+        "lower",
+        folded=fold_expr(pl.col("lower")).str.replace_all("[^a-z]+", ""),
+        odd=pl.col("word").str.contains(_UNCOMMON_WORD),
+        leading=pl.col("lower").is_in(list(_LEADING))
+        | pl.col("lower").str.contains(_LEADING_PATTERN),
+    )
 
 
 def _mended(odd: pl.DataFrame) -> pl.DataFrame:

@@ -111,7 +111,7 @@ def evaluate(
     truth: Path | None, strata: Path | None, judgements: Path | None, answer: Path
 ) -> None:
     """How right is ANSWER (what `link --out` wrote)? By truth, by judgements, or by the model's own estimate."""
-    from datasach.pipeline.linking import evaluated
+    from datasach.pipeline.evaluating import evaluated
 
     click.echo(evaluated(answer, truth, strata, judgements))
 

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import json
-import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import numpy as np
 import polars as pl
 import pyarrow as pa
@@ -17,8 +15,8 @@ import pyarrow.parquet as pq
 
 from datasach.link.encode import Array
 from datasach.link.engine import Linked
+from datasach.link.text_hash import person_ids
 from datasach.link.weigh import CHUNK
-from datasach.store.warehouse import sql_text
 
 BATCH = 1 << 18
 DISTINCT = ("record_key", "person_id", "key_a", "key_b", "weight")
@@ -64,29 +62,13 @@ def deliver(
 def representatives(linked: Linked) -> Array:
     """Row of the record that names each row's person: the one whose key has the smallest hash, which
     does not change when others join unless they hash lower."""
-    order = np.argsort(linked.records.key_hash)
-    first = np.full(linked.records.rows, -1, np.int64)
-    # Written from the largest hash down, so the smallest stays.
-    first[linked.person[order[::-1]]] = order[::-1]
-    return first[linked.person]
-
-
-def person_ids(keys: pl.Series, out: Path) -> pl.Series:
-    """Ids of the persons that records with these keys name. They say nothing about the person, and look like
-    no number that means a person elsewhere. The keys stand in a file below `out` for a moment."""
-    # Through a file, and its name in the query: DuckDB imports all of pandas to see whether a table in memory, or
-    # a parameter, is one of its. One thread: two wait for each other more than they do.
-    with (
-        tempfile.TemporaryDirectory(dir=out) as folder,
-        duckdb.connect(config={"threads": 1}) as db,
-    ):
-        path = Path(folder, "keys.parquet")
-        pl.DataFrame({"k": keys}).write_parquet(path, compression="uncompressed")
-        ids = db.sql(
-            "SELECT 'P-' || left(md5('datasach person ' || k), 16) AS id"
-            f" FROM read_parquet('{sql_text(path)}')"
-        )
-        return pl.DataFrame(ids.to_arrow_table())["id"]
+    person, key_hash = linked.person, linked.records.key_hash
+    lowest = np.full(linked.records.rows, np.iinfo(np.uint64).max, np.uint64)
+    np.minimum.at(lowest, person, key_hash)
+    first = np.empty(linked.records.rows, np.int64)
+    names = np.flatnonzero(lowest[person] == key_hash)
+    first[person[names]] = names
+    return first[person]
 
 
 def _write_persons(
@@ -100,7 +82,7 @@ def _write_persons(
     is_head = np.zeros(len(order), bool)
     is_head[names] = True
     heads, at = np.flatnonzero(is_head), (np.cumsum(is_head) - 1)[names]
-    ids = person_ids(keys.gather(heads), path.parent)
+    ids = person_ids(keys.gather(heads))
     words = pl.Series(["single", "certain", "possible"])
 
     def batches() -> Iterator[pl.DataFrame]:

@@ -126,14 +126,6 @@ def _eighths(total: int, count: Any) -> Any:
     return np.round(np.maximum(bits, 0) * EIGHTHS).astype(np.uint8)
 
 
-def text_hash(series: pl.Series) -> Array:
-    """64-bit hash of each text, 0 for null. Polars' own: the same within one version of it."""
-    hashed = series.hash(seed=7).to_numpy().copy()
-    hashed[hashed == 0] = 1
-    hashed[series.is_null().to_numpy()] = 0
-    return hashed
-
-
 @dataclass
 class Feature:
     """One encoded column: arrays by name, and the vocabularies their codes belong to."""
@@ -193,20 +185,29 @@ def encode_ids(ids: pl.Series, skipped: list[str]) -> Feature:
 
     Letters are dropped: a card's ten digits say who it is. Zero: not known, or skipped.
     """
-    text = _without(ids.cast(pl.String), skipped)
-    plain = text.cast(pl.UInt64, strict=False)
-    odd = (plain.is_null() & text.is_not_null()) | (text.str.len_bytes() > 16).fill_null(False)
-    nibbles = _nibbles(text).copy()
-    at = np.flatnonzero(odd.to_numpy())
+    text = ids.cast(pl.String)
+    # Decimal digits read as hexadecimal are one nibble each.
+    read = _hexadecimal(text)
+    nibbles = read.fill_null(0).to_numpy().copy()
+    odd = (read.is_null() & text.is_not_null()).to_numpy() | _has_letter(nibbles)
+    at = np.flatnonzero(odd)
     if len(at):
-        nibbles[at] = _nibbles(text.gather(at).str.replace_all("[^0-9]", "").str.slice(-16))
+        digits = text.gather(at).str.replace_all("[^0-9]", "").str.slice(-16)
+        nibbles[at] = _hexadecimal(digits).fill_null(0).to_numpy()
+    for nothing in skipped:
+        said = "".join(letter for letter in nothing if letter in "0123456789")[-16:]
+        nibbles[nibbles == int(said or "0", 16)] = 0
     return Feature("id", {"id": nibbles})
 
 
-def _nibbles(digits: pl.Series) -> Array:
-    """Decimal digits read as hexadecimal are one nibble each."""
-    read = digits.str.to_integer(base=16, dtype=pl.UInt64, strict=False)
-    return read.fill_null(0).to_numpy()
+def _hexadecimal(texts: pl.Series) -> pl.Series:
+    return texts.str.to_integer(base=16, dtype=pl.UInt64, strict=False)
+
+
+def _has_letter(nibbles: Array) -> Array:
+    """Whether a nibble is above nine."""
+    upper = nibbles & (nibbles << np.uint64(1) | nibbles << np.uint64(2))
+    return upper & np.uint64(0x8888888888888888) != 0
 
 
 def verify_citizen_ids(

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
-from datasach.link.encode import Array, Feature, Vocabulary, distinct_of, text_hash
+from datasach.link.encode import Array, Feature, Vocabulary, distinct_of
+from datasach.link.text_hash import text_hash
 from datasach.vn.names import parse_distinct, read_words
 from datasach.vn.telex import is_plain_syllable, undo_telex
 

@@ -27,12 +27,12 @@ from datasach.link.encode import (
     encode_ids,
     encode_places,
     encode_texts,
-    text_hash,
     verify_citizen_ids,
 )
 from datasach.link.encode_names import encode_names
 from datasach.link.learn import learn, relearn
 from datasach.link.partition import ALWAYS, NEVER, pairs_inside, partition
+from datasach.link.text_hash import text_hash
 from datasach.link.weigh import CHUNK, Model, Scorer
 from datasach.spec.matching import Matching
 
@@ -129,7 +129,7 @@ def encode_records(
                 features[sex].arrays["code"] if sex else None, male, female,
             )  # fmt: skip
     key = read(document.key)
-    key_hash = text_hash(key.cast(pl.String))
+    key_hash = text_hash(key)
     del key
     if (key_hash == 0).any():
         raise UnlinkableRecords(f"a record has no {document.key}")

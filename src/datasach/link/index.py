@@ -16,7 +16,7 @@ import polars as pl
 
 from datasach.link.block import keys_of, packed_keys, pairs_of_pass
 from datasach.link.compare import comparisons
-from datasach.link.encode import Array, text_hash
+from datasach.link.encode import Array
 from datasach.link.engine import (
     NO_JUDGEMENT,
     Judged,
@@ -29,6 +29,7 @@ from datasach.link.engine import (
 )
 from datasach.link.index_files import ROW_BITS, Edges, IndexFiles, Night
 from datasach.link.partition import components, partition
+from datasach.link.text_hash import text_hash
 from datasach.link.weigh import Scorer
 from datasach.spec.matching import Matching
 
@@ -212,7 +213,7 @@ class Index:
             return none, none, np.zeros(0, bool)
         sides = []
         for column in ("key_a", "key_b"):
-            hashes = text_hash(judged[column].cast(pl.String))
+            hashes = text_hash(judged[column])
             new = fresh.rows_of(hashes)
             sides.append(np.where(new >= 0, new + base, self._rows_of(hashes)))
         left, right = sides

@@ -36,9 +36,8 @@ from datasach.spec.matching import Matching
 
 ROW_BITS = np.uint64(30)
 """Rows an index can hold: a billion; 34 bits of a key's hash stand above them in one integer."""
-CODES = f"3, polars {pl.__version__}"
-"""What the stored codes mean: counted up when `encode` or a file changes; hashes of texts are Polars' own and may
-change with it."""
+CODES = "4"
+"""What the stored codes mean: counted up when `encode` or a file changes."""
 RUNS = 12
 """Nights after which what they added to sorted keys is merged into one run."""
 
@@ -140,7 +139,7 @@ class IndexFiles:
             )
         if manifest.get("codes") != CODES:
             raise UnlinkableRecords(
-                f"{folder.name} was made by another version of datasach or Polars; build it anew from all records"
+                f"{folder.name} was made by another version of datasach; build it anew from all records"
             )
         return cls(folder, manifest)
 

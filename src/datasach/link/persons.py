@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from datetime import date
 
 from datasach.link.identity import Changes, assign_ids, read_state
-from datasach.link.judgements import Settled, apply_judgements, settle_judgements
+from datasach.link.judgements import apply_judgements, settle_judgements
+from datasach.link.settle import Settled
 from datasach.link.temporary import find_identified
 from datasach.link.two_ids import find_two_ids
 from datasach.spec.project import Project

@@ -12,7 +12,8 @@ from pydantic import ValidationError
 
 from datasach import settings
 from datasach.errors import DatasachError
-from datasach.link.judgements import Judgement, all_judgements, record_judgement, settle
+from datasach.link.judgements import all_judgements, record_judgement
+from datasach.link.settle import Judgement, settle
 from datasach.protect.desk import Asked, open_desk
 from datasach.spec.judgement import JudgementSpec
 from datasach.spec.project import Project

@@ -11,7 +11,7 @@ import polars as pl
 
 from datasach.errors import UnlinkableRecords
 from datasach.link.block import plan
-from datasach.link.deliver import deliver, person_ids
+from datasach.link.deliver import deliver
 from datasach.link.engine import (
     NO_JUDGEMENT,
     Judged,
@@ -21,9 +21,9 @@ from datasach.link.engine import (
     reader,
     successors_of_communes,
 )
-from datasach.link.evaluate import evaluate, evaluate_judgements
 from datasach.link.index import Index
-from datasach.link.judgements import Judgement, settle
+from datasach.link.settle import Judgement, settle
+from datasach.link.text_hash import person_ids
 from datasach.link.weigh import Model
 from datasach.spec.load import Problems, build, read_yaml
 from datasach.spec.matching import Matching
@@ -82,7 +82,7 @@ def _link_to_index(
     keys = index.keys()
     changed = delta.changed
     heads = pl.concat([changed["person"], changed["before"].drop_nulls()]).unique()
-    names = pl.DataFrame({"row": heads, "id": person_ids(keys.gather(heads), out)})
+    names = pl.DataFrame({"row": heads, "id": person_ids(keys.gather(heads))})
     changed = (
         changed.join(names, left_on="person", right_on="row", how="left")
         .rename({"id": "person_id"})
@@ -135,21 +135,6 @@ def plan_files(files: list[Path], document: Path, wards: Path | None) -> str:
         f"{sum(p.pairs for p in told):>14,} pairs at most (a pair that several passes find counts once)"
     )
     return "\n".join(lines)
-
-
-def evaluated(
-    answer: Path, truth: Path | None, strata: Path | None, judgements: Path | None
-) -> str:
-    """As JSON: agreement with the truth and with judgements, and what the model itself expects at each threshold."""
-    persons = answer / "persons.parquet"
-    found: dict[str, Any] = {}
-    if truth is not None:
-        found["truth"] = evaluate(persons, truth, strata).as_dict()
-    if judgements is not None:
-        found["judgements"] = evaluate_judgements(persons, judgements).as_dict()
-    summary = json.loads((answer / "summary.json").read_text("utf-8"))
-    found["unlabelled"] = summary["thresholds"]
-    return json.dumps(found, indent=1)
 
 
 def told(summary: dict[str, Any]) -> str:

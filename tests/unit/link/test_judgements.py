@@ -16,13 +16,12 @@ from hypothesis import strategies as st
 
 from datasach.errors import WarehouseDamaged
 from datasach.link.judgements import (
-    Judgement,
     apply_judgements,
     journal,
     read_journal,
     record_judgement,
-    settle,
 )
+from datasach.link.settle import Judgement, settle
 from datasach.spec.judgement import JudgementSpec, load_judgements
 from datasach.spec.load import Problems
 from datasach.store.layout import Layout

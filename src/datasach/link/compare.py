@@ -370,6 +370,9 @@ class Comparisons:
 WHOLE_NAME_OFTEN = 4
 """A whole name seen so often is counted itself; below that its own duplicates would make it look common."""
 
+NUMBER_OFTEN = 8
+"""The same of a number: fewer records are mostly one person's own, and weigh as if two had it."""
+
 
 def rarities(features: dict[str, Feature], names: list[str], rare: list[str]) -> dict[str, Rarity]:
     """How rare the values of each comparison in `rare` are, and of whole names (`<name>.whole`)."""
@@ -382,7 +385,7 @@ def rarities(features: dict[str, Feature], names: list[str], rare: list[str]) ->
             found[f"{name}.whole"] = Rarity.of_values(feature.part("full"), WHOLE_NAME_OFTEN, 255)
         elif name in rare:
             found[name] = (
-                Rarity.of_values(feature.arrays["id"], 3)
+                Rarity.of_values(feature.arrays["id"], NUMBER_OFTEN)
                 if feature.kind == "id"
                 else Rarity.of_codes(_countable(feature))
             )

@@ -303,9 +303,10 @@ def encode_texts(
     """Free text, folded: names of mothers, streets, occupations."""
     sent, which, counts = distinct_of(values.cast(pl.String))
     text = pl.col("t")
-    folded = fold_expr(text) if vietnamese else text.str.to_lowercase()
     folded = (
-        folded.str.replace_all(r"[^a-z0-9 ]+", " ").str.replace_all(" +", " ").str.strip_chars(" ")
+        fold_expr(text)
+        if vietnamese
+        else text.str.to_lowercase().str.replace_all("[^a-z0-9]+", " ").str.strip_chars(" ")
     )
     said = pl.when((folded != "") & ~text.is_in(skipped)).then(folded)
     words = sent.alias("t").to_frame().select(said).to_series()

@@ -2,8 +2,9 @@
 
 A component of single links lets one bad edge join two people. So inside every component all pairs are
 weighed, also those no pass had brought together, and its records are put together step by step: the two
-groups whose records agree best on average first, never against a conflict, and only while the average
-stays above the threshold. Components of one size are worked on together, as one array.
+groups whose records agree best first (halfway between their average pair and their best), never against a
+conflict, and only while that stays above the threshold. Components of one size are worked on together, as one
+array.
 """
 
 from __future__ import annotations
@@ -21,6 +22,14 @@ NEVER = np.float32(-1e9)
 """Weight of a pair that must not be one person …"""
 ALWAYS = np.float32(1e6)
 """… and of one that people joined."""
+GONE = np.float32(-4e9)
+"""Weight of a group with itself, and of one that was put into another."""
+LEAN = 0.5
+"""How far the weight of two groups leans from their average pair to the best: what is wrong with one record pulls the
+average down, and of groups with one average those whose best pair is better are more often one person. Ours: decision
+46."""
+FURTHEST = 10.0
+"""Bits by which the best pair is better than the average, at most, as far as it counts."""
 LARGEST = 250
 """Records of one component; a larger one is cut at a higher weight first."""
 
@@ -140,29 +149,34 @@ def _agglomerate(members: Array, weigh: Callable[[Array, Array], Array], certain
     todo = np.flatnonzero(~plain)
     if not len(todo):
         return first
-    mean = np.full((len(todo), size, size), -np.inf, np.float32)
+    mean = np.full((len(todo), size, size), GONE, np.float32)
     mean[:, i, j] = flat[todo]
     mean[:, j, i] = flat[todo]
+    best = mean.copy()
     weight = np.ones((len(todo), size), np.float32)
     group = np.tile(np.arange(size), (len(todo), 1))
     alive = np.arange(len(todo))
     while len(alive):
-        best = mean[alive].reshape(len(alive), -1).argmax(axis=1)
-        x, y = np.minimum(best // size, best % size), np.maximum(best // size, best % size)
-        good = mean[alive, x, y] >= certain
+        likely = mean[alive]
+        likely += np.clip(best[alive] - likely, 0, FURTHEST) * LEAN
+        at = likely.reshape(len(alive), -1).argmax(axis=1)
+        x, y = np.minimum(at // size, at % size), np.maximum(at // size, at % size)
+        good = likely.reshape(len(alive), -1)[np.arange(len(alive)), at] >= certain
         alive, x, y = alive[good], x[good], y[good]
         if not len(alive):
             break
         nx, ny = weight[alive, x][:, None], weight[alive, y][:, None]
         row_x, row_y = mean[alive, x], mean[alive, y]
-        with np.errstate(invalid="ignore"):
-            joined = (nx * row_x + ny * row_y) / (nx + ny)
+        joined = (nx * row_x + ny * row_y) / (nx + ny)
         joined[(row_x <= NEVER / 2) | (row_y <= NEVER / 2)] = NEVER
-        joined[np.isneginf(row_x) | np.isneginf(row_y)] = -np.inf
+        joined[(row_x <= GONE) | (row_y <= GONE)] = GONE
         mean[alive, x] = joined
         mean[alive, :, x] = joined
-        mean[alive, y] = -np.inf
-        mean[alive, :, y] = -np.inf
+        strongest = np.maximum(best[alive, x], best[alive, y])
+        best[alive, x] = strongest
+        best[alive, :, x] = strongest
+        mean[alive, y] = GONE
+        mean[alive, :, y] = GONE
         weight[alive, x] += weight[alive, y]
         moved = group[alive] == y[:, None]
         group[alive] = np.where(moved, x[:, None], group[alive])

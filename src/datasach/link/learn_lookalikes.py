@@ -150,7 +150,8 @@ def _estimated(
     of_one, of_two = weight * one, weight * (1 - one)
     same = np.bincount(step, of_one, size) + 1.0
     different = np.bincount(step, of_two, size) + of_two.sum() / max(weight.sum(), 1)
-    # Rarer together means more surely one person: where chance says otherwise it is levelled.
+    # Rarer together means more surely one person: where chance says otherwise it is levelled. The lowest steps hold no
+    # pair and stand at the odds of all pairs, so none is below these (decision 46 says what happens without).
     odds = np.maximum.accumulate(np.log2(same / different))
     return odds, {
         name: _shares(lookalikes, scorer, name, level, of_two) for name, level in levels.items()

@@ -22,7 +22,7 @@ from datasach.link.encode import (
     encode_places,
 )
 from datasach.link.encode_names import LETTER_BITS, START_LETTERS, encode_names, plain_token
-from datasach.link.partition import NEVER, components, partition
+from datasach.link.partition import NEVER, Asked, components, partition
 from datasach.vn.names import (
     _IS_PLACEHOLDER,
     _IS_PLACEHOLDER_PLAIN,
@@ -169,7 +169,7 @@ def test_pairs_whose_weight_is_known_are_not_weighed_again(
         asked.update(zip(a.tolist(), b.tolist(), strict=True))
         return weight(a, b)
 
-    found = partition(30, left, right, weight(left, right), weigh, certain=4)
+    found = partition(30, left, right, weight(left, right), weigh, Asked(4))
     loose = {pair for pair, bits in zip(edges, weight(left, right), strict=True) if bits >= 0}
     assert not asked & loose
     assert all(

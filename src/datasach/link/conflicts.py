@@ -35,6 +35,23 @@ def forbidden(
     return found
 
 
+def outvoted(records: Records, scorer: Scorer, reason: Array, left: Array, right: Array) -> Array:
+    """Forbidden pairs that are one person still if other records of that person agree with both by far.
+
+    A record with the sex wrong and one with the year wrong contradict each other, and neither contradicts the ten others.
+    """
+    found = np.zeros(len(left), bool)
+    for number, conflict in enumerate(records.document.conflicts, 1):
+        if conflict.outvoted:
+            found |= reason == number
+        elif conflict.slips:
+            at = np.flatnonzero(reason == number)
+            ids = _ids(scorer, str(conflict.column))
+            a, b = ids[left[at]], ids[right[at]]
+            found[at] = near_ids(a, b) & ~_neighbours(a, b)
+    return found
+
+
 def _are_slips(scorer: Scorer, column: str, left: Array, right: Array) -> Array:
     """Ids one slip of the hand apart, on records whose given name and birth date are the same or a slip apart.
 
@@ -44,12 +61,21 @@ def _are_slips(scorer: Scorer, column: str, left: Array, right: Array) -> Array:
     levels = dict(zip(scorer.names, scorer.levels(left, right), strict=True))
     given = next(level for name, level in levels.items() if name.endswith(".given"))
     born, sex = levels["born"], levels["sex"]
-    ids = scorer.comparisons.each[scorer.names.index(column)].ids  # type: ignore[attr-defined]
+    ids = _ids(scorer, column)
     a, b = ids[left], ids[right]
-    neighbours = a >> np.uint64(4) == b >> np.uint64(4)
     same = (given == 1) | (given == 2) | (given == 5)
-    near = same | (((given == 3) | (given == 4)) & ~neighbours)
+    near = same | (((given == 3) | (given == 4)) & ~_neighbours(a, b))
     return near_ids(a, b) & near & (born >= 1) & (born <= 4) & (sex != 2)
+
+
+def _ids(scorer: Scorer, column: str) -> Array:
+    found: Array = scorer.comparisons.each[scorer.names.index(column)].ids  # type: ignore[attr-defined]
+    return found
+
+
+def _neighbours(a: Array, b: Array) -> Array:
+    """Ids that differ in nothing but the last digit: so do those of twins."""
+    return a >> np.uint64(4) == b >> np.uint64(4)
 
 
 def _different_ids(records: Records, column: str | None, left: Array, right: Array) -> Array:

@@ -16,7 +16,7 @@ import polars as pl
 from datasach.errors import UnlinkableRecords
 from datasach.link.block import PassReport, candidates
 from datasach.link.compare import Comparisons, comparisons, rarities
-from datasach.link.conflicts import forbidden
+from datasach.link.conflicts import forbidden, outvoted
 from datasach.link.encode import (
     Array,
     Feature,
@@ -31,10 +31,15 @@ from datasach.link.encode import (
 )
 from datasach.link.encode_names import encode_names
 from datasach.link.learn import learn, relearn
-from datasach.link.partition import ALWAYS, NEVER, pairs_inside, partition
+from datasach.link.partition import ALWAYS, FLOOR, NEVER, Asked, pairs_inside, partition
 from datasach.link.text_hash import text_hash
 from datasach.link.weigh import CHUNK, Model, Scorer
 from datasach.spec.matching import Matching
+
+DOUBLING = 0.5
+"""Bits less that are asked of two groups for each doubling of the pairs of records between them: a record that stays away
+from eleven is missed eleven times, and two people in one are one harm however many records they have. Ours: decision
+47."""
 
 
 @dataclass
@@ -298,7 +303,7 @@ def link_records(
     del left, right
     person = partition(
         records.rows, pairs.left, pairs.right, pairs.weight,
-        weigher(records, scorer, judged, strict), threshold(document, strict), document.loose,
+        weigher(records, scorer, judged, strict), asked(document, strict), shows_id(records),
     )  # fmt: skip
     if refine:
         model = relearn(model, scorer, *pairs_inside(person, document.train.sample))
@@ -317,7 +322,8 @@ def _check_levels(document: Matching, compared: Comparisons) -> None:
     for group in document.lookalikes:
         named += [
             *group.same.items(),
-            *((name, []) for name in (*group.told_apart_by, *group.weighed)),
+            *((name, list(told)) for name, told in group.assumed.items()),
+            *((name, []) for name in (*group.told_apart_by, *group.weighed, *group.by_rarity)),
         ]
     for name, wanted in named:
         if name not in levels:
@@ -338,9 +344,22 @@ def _check_model(model: Model, compared: Comparisons) -> None:
             )
 
 
-def threshold(document: Matching, strict: bool) -> float:
-    """Bits from which records are joined."""
-    return document.certain if strict else document.join
+def asked(document: Matching, strict: bool) -> Asked:
+    """What is asked before records are put together; of what is published the same of all groups."""
+    if strict:
+        return Asked(document.certain, document.loose)
+    return Asked(document.join, document.loose, DOUBLING, document.unidentified)
+
+
+def shows_id(records: Records) -> Array:
+    """Which records show a valid id of their own that could part them from another's (conflict `different_ids`)."""
+    found = np.zeros(records.rows, bool)
+    for conflict in records.document.conflicts:
+        if conflict.rule == "different_ids":
+            arrays = records.features[str(conflict.column)].arrays
+            own = arrays["id"] != 0
+            found |= own & (arrays["state"] == 1) if "state" in arrays else own
+    return found
 
 
 def loosest(document: Matching) -> float:
@@ -388,7 +407,7 @@ def weigh_pairs(
 def weigher(
     records: Records, scorer: Scorer, judged: Judged, strict: bool
 ) -> Callable[[Array, Array], Array]:
-    """Weight of any pairs of rows, with conflicts and judgements."""
+    """Weight of any pairs of rows, with conflicts (FLOOR where they can be outvoted) and judgements."""
 
     def weigh(left: Array, right: Array) -> Array:
         found = np.empty(len(left), np.float32)
@@ -396,7 +415,10 @@ def weigher(
             some = slice(at, at + CHUNK)
             a, b = left[some], right[some]
             found[some] = scorer.weigh(a, b)[0]
-            found[some][forbidden(records, scorer, a, b, strict) > 0] = NEVER
+            reason = forbidden(records, scorer, a, b, strict)
+            found[some][reason > 0] = NEVER
+            if not strict:
+                found[some][outvoted(records, scorer, reason, a, b)] = FLOOR
             judged.overrule(a, b, found[some])
         return found
 

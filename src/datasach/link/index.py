@@ -22,8 +22,9 @@ from datasach.link.engine import (
     Judged,
     Linked,
     Records,
+    asked,
     encode_records,
-    threshold,
+    shows_id,
     weigh_pairs,
     weigher,
 )
@@ -139,7 +140,7 @@ class Index:
         weight = np.r_[old.weight, pairs.weight]
         person = partition(
             len(rows), a, b, weight, weigher(some, scorer, judged, strict),
-            threshold(self.document, strict), self.document.loose,
+            asked(self.document, strict), shows_id(some),
         )  # fmt: skip
         # As narrow as they stand in the files: a nation has tens of millions.
         ends = [rows[side].astype(np.int32) for side in (a, b)]

@@ -85,7 +85,7 @@ def learn(document: Matching, comparisons: Comparisons, part: Any, rows: int) ->
     scorer = Scorer(comparisons, model, rows)
     sample = document.train.sample
     for group in document.lookalikes:
-        pairs = _pairs(_packed(group.agree, part, rows), rows, 4 * sample, 40)
+        pairs = _pairs(_packed(group.agree, part, rows), rows, 2 * sample, 40)
         found, told["lookalikes"][group.id] = learn_lookalikes(group, scorer, pairs, sample // 2)
         if found:
             model.lookalikes.append(found)

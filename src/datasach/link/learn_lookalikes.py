@@ -7,16 +7,31 @@ say which of what is left over is two people.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import polars as pl
 
+from datasach.link.compare import Comparison
 from datasach.link.encode import Array
-from datasach.link.weigh import Lookalike, Scorer, shares_of, smoothed, steps
+from datasach.link.weigh import (
+    Lookalike,
+    Scorer,
+    assumed_shares,
+    level_bits,
+    shares_of,
+    smoothed,
+    steps,
+)
 from datasach.spec.matching import Lookalikes
 
 ENOUGH = 20
 """Pairs of two people, known or expected, below which nothing is learnt of them."""
-ROUNDS = 30
+FEW = 20
+"""As many pairs count what two people share at all steps, beside what they share at one."""
+MANY = 1000
+"""As many pairs count what one person's records agree on elsewhere, beside those that are alike."""
+ROUNDS = 100
 CLOSE = 1e-3
 
 
@@ -105,10 +120,10 @@ def _two_classes(
     names = list(others)
     frame = pl.DataFrame({"step": step, "told": told, **others})
     patterns = frame.group_by(frame.columns).len("pairs").sort(frame.columns)
-    step, told = patterns["step"].to_numpy(), patterns["told"].to_numpy()
+    told = patterns["told"].to_numpy()
     weight = patterns["pairs"].to_numpy() * stands_for[told]
     levels = {name: patterns[name].to_numpy().astype(np.intp) for name in names}
-    size = int(step.max(initial=0)) + 1
+    two_people = _TwoPeople(lookalikes, scorer, patterns["step"].to_numpy(), levels)
     known = {
         "same": round(float(weight[told == 1].sum())),
         "different": round(float(weight[told == 2].sum())),
@@ -117,45 +132,105 @@ def _two_classes(
         return None, known
     # Probability of one person: known pairs first, of which the others are then expected.
     one = np.where(told == 1, 1.0, 0.0)
-    of_known = weight * (told > 0)
-    odds, shares = _estimated(lookalikes, scorer, step, size, of_known, one, levels)
+    found = two_people.estimated(weight * (told > 0), one)
+    m = {name: np.array(scorer.model.m[name]) for name in names}
     for _ in range(ROUNDS):
-        evidence = odds[step]
-        for name, level in levels.items():
-            bits = np.r_[0.0, np.log2(np.array(scorer.model.m[name]) / np.array(shares[name]))]
-            evidence = evidence + bits[level]
+        evidence = two_people.evidence(found, m)
         expected = np.where(told == 0, 1 / (1 + np.exp2(-evidence)), one)
         moved = np.abs(expected - one)[told == 0].max(initial=0)
         one = expected
-        odds, shares = _estimated(lookalikes, scorer, step, size, weight, one, levels)
+        found = two_people.estimated(weight, one)
+        m |= two_people.one_person(weight * one)
         if moved < CLOSE:
             break
     two = float((weight * (1 - one)).sum())
     counts = {**known, "expected_different": round(two)}
-    if two < ENOUGH:
-        return None, counts
-    return Lookalike(lookalikes.id, lookalikes.same, [float(x) for x in odds], shares), counts
+    return (found if two >= ENOUGH else None), counts
 
 
-def _estimated(
-    lookalikes: Lookalikes,
-    scorer: Scorer,
-    step: Array,
-    size: int,
-    weight: Array,
-    one: Array,
-    levels: dict[str, Array],
-) -> tuple[Array, dict[str, list[float]]]:
-    """Bits of odds of one person by rarity, and the levels of two people."""
-    of_one, of_two = weight * one, weight * (1 - one)
-    same = np.bincount(step, of_one, size) + 1.0
-    different = np.bincount(step, of_two, size) + of_two.sum() / max(weight.sum(), 1)
-    # Rarer together means more surely one person: where chance says otherwise it is levelled. The lowest steps hold no
-    # pair and stand at the odds of all pairs, so none is below these (decision 46 says what happens without).
-    odds = np.maximum.accumulate(np.log2(same / different))
-    return odds, {
-        name: _shares(lookalikes, scorer, name, level, of_two) for name, level in levels.items()
-    }
+@dataclass(frozen=True, slots=True)
+class _TwoPeople:
+    """Patterns of pairs that are alike in one way, and what is estimated from how often each is one person or two."""
+
+    lookalikes: Lookalikes
+    scorer: Scorer
+    step: Array
+    levels: dict[str, Array]
+
+    def estimated(self, weight: Array, one: Array) -> Lookalike:
+        """Odds by rarity and levels of two people; `one`: share of each pattern's pairs that are one person."""
+        size = int(self.step.max(initial=0)) + 1
+        of_two = weight * (1 - one)
+        odds = rising_odds(
+            np.bincount(self.step, weight * one, size), np.bincount(self.step, of_two, size)
+        )
+        found = Lookalike(self.lookalikes.id, self.lookalikes.same, [float(x) for x in odds], {})
+        for name, level in self.levels.items():
+            if name in self.lookalikes.assumed:
+                found.levels[name] = assumed_shares(
+                    self._compared(name),
+                    self.lookalikes.assumed[name],
+                    self.scorer.model.u[name],
+                )
+                continue
+            shares = _shares(self.lookalikes, self.scorer, name, level, of_two)
+            if name in self.lookalikes.by_rarity:
+                found.by_step[name] = self._by_step(name, of_two, shares, size)
+            else:
+                found.levels[name] = shares
+        return found
+
+    def _by_step(
+        self, name: str, of_two: Array, of_all: list[float], size: int
+    ) -> list[list[float]]:
+        each, wide = self._compared(name), len(of_all) + 1
+        at = self.step * wide + self.levels[name]
+        counts = np.bincount(at, of_two, size * wide).reshape(size, wide)[:, 1:]
+        return [shares_of(each, count + FEW * np.array(of_all), 1e-4) for count in counts]
+
+    def one_person(self, weight: Array) -> dict[str, Array]:
+        """Levels of one person's records that are alike in this way.
+
+        Of a hundred such pairs ninety-nine may be one person: were m off by a hundredth here, what it leaves over would
+        outnumber two people and be taken for them.
+        """
+        found = {}
+        for name, level in self.levels.items():
+            if name not in self.lookalikes.same and name not in self.lookalikes.assumed:
+                m = np.array(self.scorer.model.m[name])
+                counts = np.bincount(level, weight, len(m) + 1)[1:]
+                found[name] = np.array(shares_of(self._compared(name), counts + MANY * m, 1e-4))
+        return found
+
+    def evidence(self, two: Lookalike, m: dict[str, Array]) -> Array:
+        """Bits for one person of every pattern."""
+        total = np.array(two.odds)[self.step]
+        for name, level in self.levels.items():
+            bits = level_bits(m[name], two.levels.get(name) or two.by_step[name])
+            total = total + (bits[level] if bits.ndim == 1 else bits[self.step, level])
+        return total
+
+    def _compared(self, name: str) -> Comparison:
+        return self.scorer.comparisons.each[self.scorer.names.index(name)]
+
+
+def rising_odds(same: Array, different: Array) -> Array:
+    """Bits of odds of one person in each step of rarity, never falling: what is rarer is more surely one person's.
+
+    Steps that chance has in the wrong order stand at their odds together (isotonic regression by pooling); a step without
+    a pair stands at those of the next lower with one, or of the lowest. Each is given one pair at the odds of all.
+    """
+    share = same.sum() / max(same.sum() + different.sum(), 1)
+    pools: list[tuple[float, float, int]] = []
+    filled = np.flatnonzero(same + different > 0)
+    for at in filled:
+        pools.append((same[at] + share, different[at] + 1 - share, 1))
+        while len(pools) > 1 and pools[-2][0] * pools[-1][1] > pools[-1][0] * pools[-2][1]:
+            (one, two, n), (rarer_one, rarer_two, m) = pools[-2:]
+            pools[-2:] = [(one + rarer_one, two + rarer_two, n + m)]
+    rising = np.repeat([np.log2(one / two) for one, two, _ in pools], [n for *_, n in pools])
+    below = np.searchsorted(filled, np.arange(len(same)), side="right") - 1
+    return rising[np.maximum(below, 0)]
 
 
 def _shares(

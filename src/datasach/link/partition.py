@@ -2,14 +2,15 @@
 
 A component of single links lets one bad edge join two people. So inside every component all pairs are
 weighed, also those no pass had brought together, and its records are put together step by step: the two
-groups whose records agree best first (halfway between their average pair and their best), never against a
-conflict, and only while that stays above the threshold. Components of one size are worked on together, as one
+groups whose records agree best first (between their average pair and their best), never against a conflict, and
+only while that stays above the threshold. Components of one size are worked on together, as one
 array.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -18,20 +19,34 @@ Array = np.ndarray[Any, Any]
 CAP = 40.0
 """Bits above which agreement does not outweigh more disagreement elsewhere."""
 FLOOR = -30.0
+"""Bits below which disagreement counts no more."""
 NEVER = np.float32(-1e9)
 """Weight of a pair that must not be one person …"""
 ALWAYS = np.float32(1e6)
 """… and of one that people joined."""
 GONE = np.float32(-4e9)
 """Weight of a group with itself, and of one that was put into another."""
-LEAN = 0.5
+LEAN = 0.65
 """How far the weight of two groups leans from their average pair to the best: what is wrong with one record pulls the
-average down, and of groups with one average those whose best pair is better are more often one person. Ours: decision
-46."""
+average down, and of groups with one average those whose best pair is better are more often one person. Ours: decisions
+46 and 47."""
 FURTHEST = 10.0
 """Bits by which the best pair is better than the average, at most, as far as it counts."""
 LARGEST = 250
 """Records of one component; a larger one is cut at a higher weight first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Bits that are asked before two groups of records are put together."""
+
+    join: float
+    loose: float = 0.0
+    """Bits from which a pair holds a component together."""
+    doubling: float = 0.0
+    """Bits less for each doubling of the pairs of records between the groups."""
+    unidentified: float = 0.0
+    """Bits more where neither group shows an id."""
 
 
 def components(rows: int, left: Array, right: Array) -> Array:
@@ -57,16 +72,16 @@ def partition(
     right: Array,
     weight: Array,
     weigh: Callable[[Array, Array], Array],
-    certain: float,
-    loose: float = 0.0,
+    asked: Asked,
+    shows_id: Array | None = None,
 ) -> Array:
-    """Person number (the smallest row of the person) of every row.
+    """Person number (the smallest row of the person) of every row. `shows_id`: which rows do (None: all).
 
     `weigh(left, right)` gives the weight of any pair of rows, NEVER where a conflict forbids it, and what it gives
     for the pairs here is `weight`.
     """
     person = np.arange(rows, dtype=np.int64)
-    keep = weight >= loose
+    keep = weight >= asked.loose
     left, right, weight = left[keep], right[keep], weight[keep]
     met = np.zeros(rows, bool)
     met[left] = met[right] = True
@@ -82,18 +97,22 @@ def partition(
     order = np.argsort(label, kind="stable")
     starts = np.flatnonzero(np.r_[True, np.diff(label[order]) != 0])
     sizes = np.diff(np.r_[starts, len(order)])
+    shown = np.ones(len(nodes), bool) if shows_id is None else shows_id[nodes]
     weigh_new = _remembering(left, right, weight, weigh)
     for size in np.unique(sizes[sizes > 1]):
-        members = nodes[order[starts[sizes == size][:, None] + np.arange(size)]]
+        places = order[starts[sizes == size][:, None] + np.arange(size)]
+        members, known = nodes[places], shown[places]
         if size == 2:
             # Most persons: one pair, and its weight is known.
-            one = weight_of[label[order[starts[sizes == size]]]] >= certain
+            more = np.where(known.any(axis=1), 0, asked.unidentified)
+            one = weight_of[label[places[:, 0]]] >= asked.join + more
             person[members[one, 1]] = members[one, 0]
             continue
         step = max(1, 4_000_000 // (size * size))
         for at in range(0, len(members), step):
             some = members[at : at + step]
-            person[some] = np.take_along_axis(some, _agglomerate(some, weigh_new, certain), axis=1)
+            first = _agglomerate(some, known[at : at + step], weigh_new, asked)
+            person[some] = np.take_along_axis(some, first, axis=1)
     return person
 
 
@@ -134,8 +153,13 @@ def _bounded_components(size: int, a: Array, b: Array, weight: Array) -> Array:
             return label
 
 
-def _agglomerate(members: Array, weigh: Callable[[Array, Array], Array], certain: float) -> Array:
-    """Position (in its component) of the first record of each record's person; components x size, int64."""
+def _agglomerate(
+    members: Array, shown: Array, weigh: Callable[[Array, Array], Array], asked: Asked
+) -> Array:
+    """Position (in its component) of the first record of each record's person; components x size, int64.
+
+    `shown`: which of the members show an id.
+    """
     count, size = members.shape
     i, j = np.triu_indices(size, 1)
     flat = weigh(members[:, i].ravel(), members[:, j].ravel()).reshape(count, len(i))
@@ -144,7 +168,7 @@ def _agglomerate(members: Array, weigh: Callable[[Array, Array], Array], certain
     flat[never], flat[always] = NEVER, ALWAYS
     first = np.tile(np.arange(size), (count, 1))
     # Nothing to decide where every pair agrees.
-    plain = (flat >= certain).all(axis=1)
+    plain = (flat >= asked.join + asked.unidentified).all(axis=1)
     first[plain] = 0
     todo = np.flatnonzero(~plain)
     if not len(todo):
@@ -154,14 +178,19 @@ def _agglomerate(members: Array, weigh: Callable[[Array, Array], Array], certain
     mean[:, j, i] = flat[todo]
     best = mean.copy()
     weight = np.ones((len(todo), size), np.float32)
+    shown = shown[todo]
     group = np.tile(np.arange(size), (len(todo), 1))
     alive = np.arange(len(todo))
     while len(alive):
         likely = mean[alive]
         likely += np.clip(best[alive] - likely, 0, FURTHEST) * LEAN
+        # What must not be has so many bits against it that these change nothing of it.
+        larger = np.log2(weight[alive]) * np.float32(asked.doubling)
+        likely += larger[:, :, None] + larger[:, None, :]
+        likely[~(shown[alive, :, None] | shown[alive, None, :])] -= np.float32(asked.unidentified)
         at = likely.reshape(len(alive), -1).argmax(axis=1)
         x, y = np.minimum(at // size, at % size), np.maximum(at // size, at % size)
-        good = likely.reshape(len(alive), -1)[np.arange(len(alive)), at] >= certain
+        good = likely.reshape(len(alive), -1)[np.arange(len(alive)), at] >= asked.join
         alive, x, y = alive[good], x[good], y[good]
         if not len(alive):
             break
@@ -178,6 +207,7 @@ def _agglomerate(members: Array, weigh: Callable[[Array, Array], Array], certain
         mean[alive, y] = GONE
         mean[alive, :, y] = GONE
         weight[alive, x] += weight[alive, y]
+        shown[alive, x] |= shown[alive, y]
         moved = group[alive] == y[:, None]
         group[alive] = np.where(moved, x[:, None], group[alive])
     first[todo] = group

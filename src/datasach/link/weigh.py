@@ -44,7 +44,9 @@ class Lookalike:
     """Bits of odds that two such records are one person, by the rarity of what they share less log2 of the number
     of records, in steps of STEP bits: what is rare in a province is not in a nation."""
     levels: dict[str, list[float]]
-    """Other comparisons → probability of each level for two different people."""
+    """Other comparisons → probability of each level for two different people …"""
+    by_step: dict[str, list[list[float]]] = field(default_factory=dict)
+    """… and those of which it depends on the rarity: the same for each step of the odds."""
 
 
 @dataclass
@@ -80,7 +82,9 @@ class Model:
             "kin_per_record": self.kin_per_record,
             "lookalikes": [
                 {**asdict(each), "odds": [round(o, 3) for o in each.odds],
-                 "levels": {name: [round(p, 9) for p in shares] for name, shares in each.levels.items()}}
+                 "levels": {name: [round(p, 9) for p in shares] for name, shares in each.levels.items()},
+                 "by_step": {name: [[round(p, 9) for p in shares] for shares in table]
+                             for name, table in each.by_step.items()}}
                 for each in self.lookalikes
             ],
             **{
@@ -122,15 +126,11 @@ class Scorer:
         self._lookalikes = [self._table(each) for each in model.lookalikes]
 
     def _table(self, lookalike: Lookalike) -> tuple[Lookalike, list[Array | None], Array]:
-        tables: list[Array | None] = []
-        for name in self.names:
-            if name in lookalike.levels:
-                share = np.array(lookalike.levels[name])
-                tables.append(
-                    np.r_[0.0, np.log2(np.array(self.model.m[name]) / share)].astype(np.float32)
-                )
-            else:
-                tables.append(None)
+        shares: dict[str, Any] = {**lookalike.levels, **lookalike.by_step}
+        tables = [
+            level_bits(self.model.m[name], shares[name]) if name in shares else None
+            for name in self.names
+        ]
         return lookalike, tables, np.array(lookalike.odds, np.float32)
 
     def levels(self, left: Array, right: Array) -> list[Array]:
@@ -187,10 +187,11 @@ class Scorer:
         lookalike, tables, odds = self._lookalikes[number]
         at = np.flatnonzero(self.are_alike(lookalike.same, levels))
         shared = self.rarity_of_shared(lookalike.same, left[at], [level[at] for level in levels])
-        total = odds[steps(shared, self.records, len(odds))]
+        step = steps(shared, self.records, len(odds))
+        total = odds[step]
         for table, level in zip(tables, levels, strict=True):
             if table is not None:
-                total = total + table[level[at]]
+                total = total + (table[level[at]] if table.ndim == 1 else table[step, level[at]])
         return at, total
 
     def are_alike(self, same: dict[str, list[str]], levels: list[Array]) -> Array:
@@ -249,6 +250,12 @@ class Scorer:
         return -doubt
 
 
+def level_bits(m: Any, shares: Any) -> Array:
+    """Bits of each level from 0, which says nothing: levels, or steps x levels where `shares` are."""
+    bits = np.log2(np.array(m) / np.array(shares)).astype(np.float32)
+    return np.concatenate([np.zeros((*bits.shape[:-1], 1), np.float32), bits], axis=-1)
+
+
 def steps(shared: Array, records: int, size: int | None = None) -> Array:
     """Which step of `Lookalike.odds` a rarity falls into among so many records."""
     step = ((shared - np.log2(max(records, 2))) / STEP + OFFSET).astype(np.int64)
@@ -285,21 +292,25 @@ def kin_model(
     kin: Kin, comparisons: Comparisons, u: dict[str, list[float]]
 ) -> dict[str, list[float]]:
     """Levels of two different people of one household: what the document says, the rest as for strangers."""
-    made = {}
-    for each in comparisons.each:
-        shares = np.array(u[each.name])
-        fixed = np.zeros(len(shares), bool)
-        told = kin.levels.get(each.name, {})
-        for group in each.groups:
-            inside = np.zeros(len(shares), bool)
-            inside[np.array(group) - 1] = True
-            for level, probability in told.items():
-                at = [n - 1 for n in each.same] if level == "same" else [each.levels.index(level)]
-                at = [n for n in at if inside[n]]
-                shares[at] = probability * shares[at] / shares[at].sum()
-                fixed[at] = True
-            rest = inside & ~fixed
-            if told and rest.any():
-                shares[rest] *= (1 - shares[inside & fixed].sum()) / shares[rest].sum()
-        made[each.name] = [float(share) for share in shares]
-    return made
+    return {
+        each.name: assumed_shares(each, kin.levels.get(each.name, {}), u[each.name])
+        for each in comparisons.each
+    }
+
+
+def assumed_shares(each: Comparison, told: dict[str, float], strangers: list[float]) -> list[float]:
+    """Probability of each level where a document says that of some ("same": of all that are the same, unless told apart)."""
+    shares = np.array(strangers)
+    fixed = np.zeros(len(shares), bool)
+    for group in each.groups:
+        inside = np.zeros(len(shares), bool)
+        inside[np.array(group) - 1] = True
+        for level, probability in told.items():
+            at = [n - 1 for n in each.same] if level == "same" else [each.levels.index(level)]
+            at = [n for n in at if inside[n]]
+            shares[at] = probability * shares[at] / shares[at].sum()
+            fixed[at] = True
+        rest = inside & ~fixed
+        if told and rest.any():
+            shares[rest] *= (1 - shares[inside & fixed].sum()) / shares[rest].sum()
+    return [float(share) for share in shares]

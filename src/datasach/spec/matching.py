@@ -88,6 +88,11 @@ class Lookalikes(Declared):
     """Comparison → levels that both must be at to be alike in this way."""
     weighed: list[str] = []
     """Comparisons among them of which it still says something at which of these levels a pair is."""
+    by_rarity: list[str] = []
+    """Comparisons learnt apart by how rare it is what they share: who has a rare name often lives where it is less rare."""
+    assumed: dict[str, dict[str, float]] = {}
+    """Comparisons that are not learnt → levels of two such people, as under kin. Where few are known to be two, what
+    tells them apart most would else be given up first."""
     told_apart_by: list[str]
     """Ids that tell which of those pairs are one person; the first is the strongest."""
     because: str
@@ -100,7 +105,10 @@ class Conflict(Declared):
     column: str | None = None
     """different_ids, parents_id: which id."""
     slips: bool = False
-    """different_ids: two ids one slip of the hand apart do not forbid where name, birth and sex agree."""
+    """different_ids: two ids one slip of the hand apart do not forbid where name, birth and sex agree, and can be
+    outvoted where they do not; ids that differ in the last digit alone, as those of twins, cannot."""
+    outvoted: bool = False
+    """Two records that contradict each other may be one person's still, if its other records agree with both by far."""
     because: str
 
 
@@ -140,7 +148,10 @@ class Matching(Declared):
     loose: float = 0.0
     """Weight from which a pair holds a loose component together; inside it all pairs are weighed."""
     join: float = 0.0
-    """Mean weight in bits from which records are put together (0: as likely one person as two)."""
+    """Weight in bits from which records are put together (0: as likely one person as two)."""
+    unidentified: float = 0.0
+    """Bits more that are asked where neither side shows an id that could part them (conflict `different_ids`): what is
+    joined wrongly there no number will ever tell."""
     certain: float = 4.0
     """Weight from which a record is certain to be the person's; nothing weaker is joined in what is published."""
     possible: float = -2.0
@@ -178,6 +189,8 @@ class Matching(Declared):
                 raise ValueError(
                     f"{group.id} weighs {', '.join(sorted(missing))}, on which it does not agree"
                 )
+            if both := set(group.assumed) & {*group.same, *group.by_rarity}:
+                raise ValueError(f"{group.id} learns {', '.join(sorted(both))}, which it assumes")
         for conflict in self.conflicts:
             if (
                 conflict.rule in ("different_ids", "parents_id")
@@ -186,6 +199,6 @@ class Matching(Declared):
                 raise ValueError(
                     f'conflict {conflict.rule} needs a column of kind id, not "{conflict.column}"'
                 )
-        if not self.possible <= self.join <= self.certain:
-            raise ValueError("possible ≤ join ≤ certain is needed")
+        if not self.possible <= self.join <= self.join + self.unidentified <= self.certain:
+            raise ValueError("possible ≤ join ≤ join + unidentified ≤ certain is needed")
         return self

@@ -16,7 +16,7 @@ from datasach.link.block import candidates
 from datasach.link.engine import NO_JUDGEMENT, Judged, Linked, link_records, weigher
 from datasach.link.index import Index
 from datasach.link.index_files import RUNS
-from datasach.link.partition import ALWAYS, NEVER, partition
+from datasach.link.partition import ALWAYS, NEVER, Asked, partition
 from datasach.link.weigh import Model
 from datasach.pipeline.linking import link_files, load_document
 from tests.unit.link.people import ROOT, document, encode, frame_of, partition_of, population, read
@@ -96,25 +96,29 @@ def test_candidates_are_all_pairs_that_agree_on_a_pass() -> None:
 
 
 def slow_partition(
-    rows: int, weights: dict[tuple[int, int], float], join: float
+    weights: dict[tuple[int, int], float], shown: np.ndarray, asked: Asked
 ) -> set[frozenset[int]]:
-    """Written plainly: join the two groups that agree best, halfway between average and best pair, while they do enough."""
-    groups = [frozenset([row]) for row in range(rows)]
+    """Written plainly: join the two groups that agree best, between average and best pair, while they do enough."""
+    groups = [frozenset([row]) for row in range(len(shown))]
     while True:
         best, pair = -np.inf, None
         for x, y in combinations(sorted(groups, key=min), 2):
             between = [weights[min(i, j), max(i, j)] for i in x for j in y]
             clipped = np.clip(between, -30, 40)
-            agree = float(clipped.mean() + min(clipped.max() - clipped.mean(), 10) / 2)
+            agree = float(clipped.mean() + 0.65 * min(clipped.max() - clipped.mean(), 10))
+            agree += asked.doubling * np.log2(len(x) * len(y))
+            if not shown[[*x, *y]].any():
+                agree -= asked.unidentified
             if min(between) > NEVER / 2 and agree > best:
                 best, pair = agree, (x, y)
-        if pair is None or best < join:
+        if pair is None or best < asked.join:
             return set(groups)
         groups = [g for g in groups if g not in pair] + [pair[0] | pair[1]]
 
 
 @pytest.mark.parametrize("seed", range(30))
-def test_persons_equal_the_same_linkage_done_slowly(seed: int) -> None:
+@pytest.mark.parametrize("asked", [Asked(1), Asked(1, doubling=0.5, unidentified=3)])
+def test_persons_equal_the_same_linkage_done_slowly(seed: int, asked: Asked) -> None:
     draw = np.random.default_rng(seed)
     rows = int(draw.integers(2, 9))
     left, right = np.triu_indices(rows, 1)
@@ -127,9 +131,10 @@ def test_persons_equal_the_same_linkage_done_slowly(seed: int) -> None:
     table = np.full((rows, rows), 0.0, np.float32)
     for (i, j), w in told.items():
         table[i, j] = table[j, i] = w
-    found = partition(rows, left, right, table[left, right], lambda a, b: table[a, b], 1.0, 0.0)
+    shown = draw.random(rows) < 0.3
+    found = partition(rows, left, right, table[left, right], lambda a, b: table[a, b], asked, shown)
     got = {frozenset(np.flatnonzero(found == f).tolist()) for f in np.unique(found)}
-    assert got == slow_partition(rows, told, 1.0)
+    assert got == slow_partition(told, shown, asked)
 
 
 def test_yesterday_and_tonight_equal_everything_at_once(linked: Linked, tmp_path: Path) -> None:
@@ -296,6 +301,30 @@ def test_an_id_mistyped_by_one_digit_is_joined_but_not_published_as_one(linked: 
 def test_a_record_without_id_does_not_bridge_two_ids(linked: Linked) -> None:
     one, other = MAN | {"citizen_id": "001085012345"}, MAN | {"citizen_id": "001085098765"}
     assert persons_of(linked, one, MAN, other) == 2
+
+
+def test_a_wrong_sex_and_a_wrong_year_of_one_person_are_outvoted_by_its_other_records(
+    linked: Linked,
+) -> None:
+    wrong_sex, wrong_year = MAN | {"sex": "2"}, MAN | {"born_on": "1986-03-12"}
+    assert persons_of(linked, wrong_sex, wrong_year) == 2
+    assert persons_of(linked, *[MAN] * 8, wrong_sex, wrong_year) == 1
+    assert persons_of(linked, *[MAN] * 8, wrong_sex, wrong_year, strict=True) == 2
+
+
+def test_a_mistyped_id_on_a_record_without_birth_date_is_outvoted(linked: Linked) -> None:
+    right, mistyped = (MAN | {"citizen_id": number} for number in ("001085012345", "001085012745"))
+    undated = right | {"born_on": None}
+    assert persons_of(linked, undated, mistyped) == 2
+    assert persons_of(linked, *[right] * 8, undated, mistyped) == 1
+    other = MAN | {"citizen_id": "001085098765"}
+    assert persons_of(linked, *[right] * 8, undated, other) == 2, "no slip of the hand"
+
+
+def test_a_twin_under_the_neighbouring_number_is_never_outvoted(linked: Linked) -> None:
+    twin = MAN | {"born_on": "2015-03-12", "insurance_number": None, "citizen_id": "001215012345"}
+    other = twin | {"full_name": "Nguyễn Văn Khánh", "citizen_id": "001215012346"}
+    assert persons_of(linked, *[twin] * 8, other) == 2
 
 
 def test_a_child_under_its_mothers_number_is_not_its_mother(linked: Linked) -> None:

@@ -75,14 +75,13 @@ def _write_persons(
     linked: Linked, keys: pl.Series, named_by: Array, grade: Array, path: Path
 ) -> None:
     order = linked.records.order
-    names = np.empty(len(order), np.int64)
-    names[order] = order[named_by]
+    is_head = np.zeros(len(order), bool)
+    is_head[named_by] = True
+    ids = person_ids(linked.records.key_hash[is_head])
+    at = np.empty(len(order), np.int32)
+    at[order] = (np.cumsum(is_head, dtype=np.int32) - 1)[named_by]
     grades = np.empty(len(order), np.uint8)
     grades[order] = grade
-    is_head = np.zeros(len(order), bool)
-    is_head[names] = True
-    heads, at = np.flatnonzero(is_head), (np.cumsum(is_head) - 1)[names]
-    ids = person_ids(keys.gather(heads))
     words = pl.Series(["single", "certain", "possible"])
 
     def batches() -> Iterator[pl.DataFrame]:

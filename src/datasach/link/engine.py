@@ -15,7 +15,7 @@ import polars as pl
 
 from datasach.errors import UnlinkableRecords
 from datasach.link.block import PassReport, candidates
-from datasach.link.compare import Comparisons, comparisons, rarities
+from datasach.link.comparisons import Comparisons, comparisons, rarities
 from datasach.link.conflicts import forbidden, outvoted
 from datasach.link.encode import (
     Array,

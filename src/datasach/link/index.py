@@ -15,7 +15,7 @@ import numpy as np
 import polars as pl
 
 from datasach.link.block import keys_of, packed_keys, pairs_of_pass
-from datasach.link.compare import comparisons
+from datasach.link.comparisons import comparisons
 from datasach.link.encode import Array
 from datasach.link.engine import (
     NO_JUDGEMENT,

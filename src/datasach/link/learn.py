@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 
 from datasach.link.block import keys_of, packed_keys, pairs_of_pass, row_bits
-from datasach.link.compare import Comparison, Comparisons
+from datasach.link.compare import Comparison
+from datasach.link.comparisons import Comparisons
 from datasach.link.ecm import ESTIMATORS
 from datasach.link.encode import Array
 from datasach.link.learn_lookalikes import learn_lookalikes

@@ -220,7 +220,7 @@ def rising_odds(same: Array, different: Array) -> Array:
     Steps that chance has in the wrong order stand at their odds together (isotonic regression by pooling); a step without
     a pair stands at those of the next lower with one, or of the lowest. Each is given one pair at the odds of all.
     """
-    share = same.sum() / max(same.sum() + different.sum(), 1)
+    share = (same.sum() + 1) / (same.sum() + different.sum() + 2)
     pools: list[tuple[float, float, int]] = []
     filled = np.flatnonzero(same + different > 0)
     for at in filled:

@@ -68,12 +68,12 @@ def _mixed(z: Array) -> Array:
     return z
 
 
-def person_ids(keys: pl.Series) -> pl.Series:
-    """Ids of the persons that records with these keys name. They say nothing about the person, and look like no number
-    that means a person elsewhere."""
+def person_ids(hashes: Array) -> pl.Series:
+    """Ids of the persons that records with keys of these hashes name. They say nothing about the person, and look like
+    no number that means a person elsewhere."""
     # The person's record is the one that hashes lowest; mixed once more, ids do not crowd there.
-    digits = _mixed(text_hash(keys) + _SEED).byteswap().view(np.uint8).reshape(-1, 8)
-    letters = np.empty((len(keys), 18), np.uint8)
+    digits = _mixed(hashes + _SEED).byteswap().view(np.uint8).reshape(-1, 8)
+    letters = np.empty((len(hashes), 18), np.uint8)
     letters[:, :2] = np.frombuffer(b"P-", np.uint8)
     letters[:, 2::2] = _HEX[digits >> 4]
     letters[:, 3::2] = _HEX[digits & 15]

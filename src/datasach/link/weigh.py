@@ -21,7 +21,9 @@ from typing import Any
 
 import numpy as np
 
-from datasach.link.compare import REORDERED, Comparison, Comparisons
+from datasach.link.compare import Comparison
+from datasach.link.compare_names import REORDERED
+from datasach.link.comparisons import Comparisons
 from datasach.link.encode import EIGHTHS, Array
 from datasach.spec.matching import Kin
 
@@ -112,6 +114,8 @@ class Scorer:
         self.prior = model.prior_bits(records)
         self.kin_prior = model.kin_prior_bits()
         self._bits: list[Array] = []
+        self._eighths: list[Array] = []
+        """Level → bits for each eighth of a bit by which the value is rare: none where values are not the same."""
         self._kin: list[Array] = []
         for each in comparisons.each:
             m, u = np.array(model.m[each.name]), np.array(model.u[each.name])
@@ -120,6 +124,9 @@ class Scorer:
                 for level in each.same:
                     bits[level - 1] = np.log2(m[level - 1])
             self._bits.append(np.r_[0.0, bits].astype(np.float32))
+            eighths = np.zeros(len(each.levels) + 1, np.float32)
+            eighths[list(each.same)] = 1 / EIGHTHS
+            self._eighths.append(eighths)
             kin = np.array(model.kin.get(each.name, model.u[each.name]))
             self._kin.append(np.r_[0.0, np.log2(m / kin)].astype(np.float32))
         self.names = [each.name for each in comparisons.each]
@@ -139,13 +146,10 @@ class Scorer:
     def bits(self, left: Array, levels: list[Array]) -> list[Array]:
         """Bits of every comparison against strangers, rarity included."""
         found = []
-        for each, table, level in zip(self.comparisons.each, self._bits, levels, strict=True):
-            bits = table[level]
+        for number, (each, level) in enumerate(zip(self.comparisons.each, levels, strict=True)):
+            bits = self._bits[number][level]
             if each.rarity is not None:
-                same = level == each.same[0]
-                for other in each.same[1:]:
-                    same |= level == other
-                bits = bits + np.where(same, each.rarity[left], 0) * np.float32(1 / EIGHTHS)
+                bits += self._eighths[number][level] * each.rarity[left]
             found.append(bits)
         for name, (surname, middle, given) in self.comparisons.trio.items():
             all_same = (levels[surname] == 1) & (levels[middle] == 1)
@@ -176,7 +180,10 @@ class Scorer:
         Below `enough` it is the weight against strangers alone: what kin and lookalikes take away lowers it further.
         """
         levels = self.levels(left, right)
-        weight = self.prior + sum(self.bits(left, levels), np.zeros(len(left), np.float32))
+        weight = np.zeros(len(left), np.float32)
+        for bits in self.bits(left, levels):
+            weight += bits
+        weight += np.float32(self.prior)
         likely = np.flatnonzero(weight >= enough)
         some = [level[likely] for level in levels]
         weight[likely] = self._against_others(weight[likely], some, left[likely])

@@ -23,7 +23,7 @@ from datasach.link.engine import (
 )
 from datasach.link.index import Index
 from datasach.link.settle import Judgement, settle
-from datasach.link.text_hash import person_ids
+from datasach.link.text_hash import person_ids, text_hash
 from datasach.link.weigh import Model
 from datasach.spec.load import Problems, build, read_yaml
 from datasach.spec.matching import Matching
@@ -79,10 +79,9 @@ def _link_to_index(
     verdicts, contradictions = _verdicts(judgements) if judgements else (None, 0)
     delta = index.add(reader(files), successors, verdicts)
     out.mkdir(parents=True, exist_ok=True)
-    keys = index.keys()
     changed = delta.changed
     heads = pl.concat([changed["person"], changed["before"].drop_nulls()]).unique()
-    names = pl.DataFrame({"row": heads, "id": person_ids(keys.gather(heads))})
+    names = pl.DataFrame({"row": heads, "id": person_ids(text_hash(index.keys().gather(heads)))})
     changed = (
         changed.join(names, left_on="person", right_on="row", how="left")
         .rename({"id": "person_id"})

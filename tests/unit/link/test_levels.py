@@ -8,7 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from datasach.link.compare import comparisons, near_ids, one_begins_other, rarities
+from datasach.link.compare import near_ids
+from datasach.link.compare_names import one_begins_other
+from datasach.link.comparisons import comparisons, rarities
 from datasach.link.encode import encode_ids
 from datasach.link.encode_names import START_LETTERS, encode_names
 from datasach.vn.text import fold

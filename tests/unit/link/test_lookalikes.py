@@ -105,7 +105,7 @@ def test_rarer_is_never_less_surely_one_person(seed: int) -> None:
     filled = same + different > 0
     assert (np.diff(odds) >= 0).all()
     # Isotonic regression, said otherwise: least of the highest averages from the left, of all that begin here or before.
-    share = same.sum() / (same.sum() + different.sum())
+    share = (same.sum() + 1) / (same.sum() + different.sum() + 2)
     one, two = (same + share)[filled], (different + 1 - share)[filled]
     slow = [
         max(
@@ -120,3 +120,8 @@ def test_rarer_is_never_less_surely_one_person(seed: int) -> None:
 def test_steps_without_a_pair_stand_at_the_odds_of_the_next_lower() -> None:
     odds = rising_odds(np.array([0.0, 3, 0, 40, 0]), np.array([0.0, 9, 0, 2, 0]))
     assert odds[0] == odds[1] == odds[2] < odds[3] == odds[4]
+
+
+def test_two_pairs_of_two_people_do_not_make_two_people_of_everybody() -> None:
+    odds = rising_odds(np.zeros(5), np.array([0.0, 2, 0, 0, 0]))
+    assert odds.tolist() == pytest.approx([-np.log2(11)] * 5)

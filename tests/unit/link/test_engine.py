@@ -19,6 +19,7 @@ from datasach.link.index_files import RUNS
 from datasach.link.partition import ALWAYS, NEVER, Asked, partition
 from datasach.link.weigh import Model
 from datasach.pipeline.linking import link_files, load_document
+from datasach.spec.matching import Matching
 from tests.unit.link.people import ROOT, document, encode, frame_of, partition_of, population, read
 
 PEOPLE = population(seed=1, persons=1500)
@@ -394,3 +395,24 @@ def test_what_a_judgement_joins_weighs_more_than_any_evidence(linked: Linked) ->
         weigher(linked.records, linked.scorer, NO_JUDGEMENT, False)(np.array([0]), np.array([1]))[0]
         < ALWAYS
     )
+
+
+def test_a_document_that_contradicts_itself_is_told() -> None:
+    told = document().model_dump()
+    with pytest.raises(ValueError, match="join \\+ unidentified ≤ certain"):
+        Matching.model_validate(told | {"unidentified": 3})
+    siblings = next(each for each in told["lookalikes"] if each["id"] == "siblings")
+    siblings["by_rarity"] = ["name.given"]
+    with pytest.raises(ValueError, match=r"siblings learns name\.given, which it assumes"):
+        Matching.model_validate(told)
+
+
+def test_who_shows_no_id_is_asked_for_more() -> None:
+    left, right = np.array([0, 2]), np.array([1, 3])
+    weight = np.array([2.0, 2.0], np.float32)
+    more = Asked(1, unidentified=2)
+    shown = np.array([True, False, False, False])
+    found = partition(
+        4, left, right, weight, lambda a, b: np.full(len(a), 2, np.float32), more, shown
+    )
+    assert found.tolist() == [0, 0, 2, 3]

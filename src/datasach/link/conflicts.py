@@ -52,6 +52,21 @@ def outvoted(records: Records, scorer: Scorer, reason: Array, left: Array, right
     return found
 
 
+def shows_id(records: Records) -> Array:
+    """Which records show a valid id of their own, by which `different_ids` could part them from others."""
+    found = np.zeros(records.rows, bool)
+    for conflict in records.document.conflicts:
+        if conflict.rule == "different_ids":
+            found |= _own(records.features[str(conflict.column)].arrays, slice(None))
+    return found
+
+
+def _own(arrays: dict[str, Array], rows: Any) -> Array:
+    """Whether the id of each of these rows is known, valid and its own, as far as that can be checked."""
+    own: Array = arrays["id"][rows] != 0
+    return own & (arrays["state"][rows] == 1) if "state" in arrays else own
+
+
 def _are_slips(scorer: Scorer, column: str, left: Array, right: Array) -> Array:
     """Ids one slip of the hand apart, on records whose given name and birth date are the same or a slip apart.
 
@@ -81,11 +96,8 @@ def _neighbours(a: Array, b: Array) -> Array:
 def _different_ids(records: Records, column: str | None, left: Array, right: Array) -> Array:
     """Both hold a valid id of their own, and not the same."""
     arrays = records.features[column or ""].arrays
-    a, b = arrays["id"][left], arrays["id"][right]
-    different = (a != b) & (a != 0) & (b != 0)
-    if "state" in arrays:
-        different &= (arrays["state"][left] == 1) & (arrays["state"][right] == 1)
-    return different
+    different: Array = arrays["id"][left] != arrays["id"][right]
+    return different & _own(arrays, left) & _own(arrays, right)
 
 
 def _sex_and_birth_year(records: Records, column: str | None, left: Array, right: Array) -> Array:

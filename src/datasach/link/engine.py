@@ -16,7 +16,7 @@ import polars as pl
 from datasach.errors import UnlinkableRecords
 from datasach.link.block import PassReport, candidates
 from datasach.link.comparisons import Comparisons, comparisons, rarities
-from datasach.link.conflicts import forbidden, outvoted
+from datasach.link.conflicts import forbidden, outvoted, shows_id
 from datasach.link.encode import (
     Array,
     Feature,
@@ -349,17 +349,6 @@ def asked(document: Matching, strict: bool) -> Asked:
     if strict:
         return Asked(document.certain, document.loose)
     return Asked(document.join, document.loose, DOUBLING, document.unidentified)
-
-
-def shows_id(records: Records) -> Array:
-    """Which records show a valid id of their own that could part them from another's (conflict `different_ids`)."""
-    found = np.zeros(records.rows, bool)
-    for conflict in records.document.conflicts:
-        if conflict.rule == "different_ids":
-            arrays = records.features[str(conflict.column)].arrays
-            own = arrays["id"] != 0
-            found |= own & (arrays["state"] == 1) if "state" in arrays else own
-    return found
 
 
 def loosest(document: Matching) -> float:

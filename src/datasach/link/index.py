@@ -16,6 +16,7 @@ import polars as pl
 
 from datasach.link.block import keys_of, packed_keys, pairs_of_pass
 from datasach.link.comparisons import comparisons
+from datasach.link.conflicts import shows_id
 from datasach.link.encode import Array
 from datasach.link.engine import (
     NO_JUDGEMENT,
@@ -24,7 +25,6 @@ from datasach.link.engine import (
     Records,
     asked,
     encode_records,
-    shows_id,
     weigh_pairs,
     weigher,
 )

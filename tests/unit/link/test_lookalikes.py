@@ -54,6 +54,7 @@ def linked() -> Linked:
 
 def test_pairs_of_twins_are_expected_where_no_id_tells_them(linked: Linked) -> None:
     told = linked.model.learnt_on["lookalikes"]["siblings"]
+    assert told["different"] < 0.1 * told["expected_different"]
     assert 0.8 < told["expected_different"] / pairs_of_twins() < 1.25
 
 
@@ -87,7 +88,7 @@ def test_twins_are_two_people_though_nobody_shows_a_card(linked: Linked) -> None
     no_twins = [each for each in linked.model.lookalikes if each.id != "siblings"]
     ignorant = replace(linked.model, lookalikes=no_twins)
     knowing, without = mixed(linked), mixed(link_records(linked.records, ignorant, linked.rare))
-    assert knowing < 0.1 * FAMILIES
+    assert knowing < 0.06 * FAMILIES
     assert without > 3 * knowing
 
 
